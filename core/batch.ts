@@ -1,0 +1,99 @@
+/**
+ * Messages as a subscriber gets them: one by one, or as batches that are a view of what was received.
+ *
+ * @module
+ */
+
+import { readU64 } from "./bytes.ts";
+import { Code } from "./codes.ts";
+import { checkExtension } from "./extension.ts";
+import { at, encodedFlag } from "./frame.ts";
+import type { Segment } from "./segment.ts";
+import { findMessages } from "./payload.ts";
+
+/** One message. Its payload is the receiver's own. */
+export interface Message {
+  readonly topic: string;
+  /** Its number in its topic, from 1. */
+  readonly sequence: number;
+  /** When the server got it: Unix microseconds. */
+  readonly time: number;
+  readonly payload: Uint8Array;
+}
+
+/**
+ * Messages of one topic that came in one frame. A view: valid until the next one is asked for, then its memory is
+ * used again.
+ */
+export class Batch {
+  readonly kind = "batch";
+  /** The topic of all of them. */
+  topic = "";
+  /** Sequence of the first. */
+  sequence = 0;
+  /** When the server got them: Unix microseconds. */
+  time = 0;
+  /** How many they are. */
+  count = 0;
+  /** The memory that their payloads are in. */
+  bytes: Uint8Array = new Uint8Array(0);
+  #bounds: Uint32Array = new Uint32Array(256);
+  #first = 0;
+
+  /** Where the payload of message `index` begins in {@linkcode bytes}. */
+  start(index: number): number {
+    return this.#bounds[2 * (this.#first + index)]!;
+  }
+
+  /** Where the payload of message `index` ends in {@linkcode bytes}. */
+  end(index: number): number {
+    return this.#bounds[2 * (this.#first + index) + 1]!;
+  }
+
+  /** The payload of message `index`, as a view. */
+  payload(index: number): Uint8Array {
+    return this.bytes.subarray(this.start(index), this.end(index));
+  }
+
+  /** Message `index`, with a copy of its payload. */
+  message(index: number): Message {
+    return {
+      topic: this.topic,
+      sequence: this.sequence + index,
+      time: this.time,
+      payload: this.bytes.slice(this.start(index), this.end(index)),
+    };
+  }
+
+  /** Leaves out all but the first `count` messages. */
+  truncate(count: number): void {
+    this.count = Math.min(this.count, count);
+  }
+
+  /**
+   * Becomes the messages of a frame.
+   *
+   * @param floor messages below this sequence are left out
+   * @returns {@linkcode Code.done}, or why the frame is of no use: the batch is empty then, `sequence` and `count` say
+   *   what is missing
+   */
+  open(topic: string, segment: Segment, start: number, floor: number): Code {
+    const { bytes, view } = segment;
+    const count = view.getUint16(start + at.count, true);
+    const sequence = readU64(view, start + at.sequence);
+    const body = start + view.getUint8(start + at.header);
+    const payload = body + view.getUint16(start + at.extension, true);
+    const end = start + view.getUint32(start + at.length, true);
+    if (this.#bounds.length < 2 * count) this.#bounds = new Uint32Array(4 * count);
+    this.#first = Math.max(0, floor - sequence);
+    this.topic = topic;
+    this.bytes = bytes;
+    this.time = readU64(view, start + at.time);
+    this.sequence = sequence + this.#first;
+    this.count = count - this.#first;
+    const fault = checkExtension(view, body, payload);
+    if (fault !== Code.done) return fault;
+    if (view.getUint16(start + at.flags, true) & encodedFlag) return Code.unsupported;
+    return findMessages(bytes, payload, end, count, this.#bounds) ? Code.done : Code.corrupt;
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * What core asks of a transport: byte streams, and what accepts them.
+ *
+ * Transports implement these over sockets, tests over memory; core knows no other kind of I/O.
+ *
+ * @module
+ */
+
+/**
+ * One reliable, ordered byte stream between two programs.
+ *
+ * - At most one `read` and at most one `write` are pending at a time; the caller sees to it.
+ * - `close` is idempotent. It rejects a pending `read` or `write`, which is an ordinary end: after
+ *   `close`, callers ignore the rejection.
+ * - A connection the peer ended (end of file, reset) rejects `write` with a `TransportError`.
+ */
+export interface Connection extends Disposable {
+  /** The other end, for people: `127.0.0.1:51334`. Never parsed. */
+  readonly peer: string;
+  /**
+   * Reads at least one byte into `into`, as soon as there is one.
+   *
+   * @returns the number of bytes read, or `null` when the peer has finished writing
+   */
+  read(into: Uint8Array): Promise<number | null>;
+  /**
+   * Writes at least one byte of `bytes`, waiting while the peer accepts none: this is back-pressure.
+   *
+   * @returns the number of bytes accepted, from 1 to `bytes.length`; callers loop on the rest
+   */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Tells the peer that nothing more will be written; reading goes on. */
+  closeWrite(): Promise<void>;
+  /** Ends both directions at once. */
+  close(): void;
+}
+
+/** What accepts connections on one endpoint. */
+export interface Listener extends Disposable {
+  /** The endpoint as a user would type it, with the real port: `tcp://127.0.0.1:7070`. */
+  readonly endpoint: string;
+  /**
+   * Waits for the next connection.
+   *
+   * A connection that fails while it is being accepted is passed over, never thrown.
+   *
+   * @returns the connection, or `null` once the listener is closed
+   */
+  accept(): Promise<Connection | null>;
+  /** Stops accepting; connections already accepted live on. */
+  close(): void;
+}
+
+/** Opens a connection to an endpoint. Rejects with a `TransportError`, or with the signal's reason. */
+export type Dial = (endpoint: string, signal?: AbortSignal) => Promise<Connection>;
+
+/**
+ * What core needs of the platform and may not import: checksums, randomness, time and timers.
+ *
+ * `transports/platform.ts` fills it; a test fills it with a seeded source and a virtual clock.
+ */
+export interface Platform {
+  /** CRC-32 (ISO-HDLC, as in zlib and Ethernet) of `bytes`, continuing from `seed` (0 to begin). */
+  crc32(bytes: Uint8Array, seed?: number): number;
+  /** Fills `into` with bytes that cannot be predicted. */
+  random(into: Uint8Array): void;
+  /** Monotonic milliseconds, for deadlines. */
+  now(): number;
+  /** Unix time in whole microseconds, for stamps. */
+  time(): number;
+  /** Calls back once, after `delay` milliseconds. Returns what cancels it. */
+  after(delay: number, callback: () => void): () => void;
+  /** Calls back at the end of this turn, before anything else happens. */
+  soon(callback: () => void): void;
+}

@@ -1,0 +1,375 @@
+/**
+ * A link to a server: one connection at a time, made again when it is lost.
+ *
+ * @module
+ */
+
+import { hex } from "./bytes.ts";
+import { type ClientEvents, ClientSession, type ValuesOf, type Welcome } from "./client_session.ts";
+import { Code, codeName, codeText } from "./codes.ts";
+import type { Dial, Platform } from "./connection.ts";
+import * as frames from "./control.ts";
+import { Driver } from "./driver.ts";
+import { ProtocolError, RefusedError, TransportError, UsageError } from "./errors.ts";
+import { FrameType } from "./frame.ts";
+import type { FrameReader } from "./frame_reader.ts";
+import { defaultLimits } from "./limits.ts";
+import { MemoryBudget } from "./memory.ts";
+import { Pattern } from "./pattern.ts";
+import { Publisher, type PublisherOptions } from "./publisher.ts";
+import { Reconnect } from "./reconnect.ts";
+import { SegmentPool } from "./segment_pool.ts";
+import { Subscription, type SubscriptionOptions } from "./subscription.ts";
+
+/** All that a link may hold: what is to be sent, and what was received and not read. In bytes. */
+const memory = 256 * 1024 * 1024;
+/** How often the clock is looked at, in milliseconds. */
+const tickInterval = 1_000;
+/** What this end calls itself. */
+const agent = "stream/0.1";
+
+/** Something that happens to a link. */
+export type LinkEvent =
+  | { readonly kind: "connected"; readonly endpoint: string; readonly again: boolean }
+  | { readonly kind: "lost"; readonly code: Code; readonly why: string; readonly retryIn: number }
+  | { readonly kind: "told"; readonly code: Code; readonly why: string };
+
+/** How a link is made. */
+export interface LinkOptions {
+  /** Opens connections. */
+  readonly dial: Dial;
+  readonly platform: Platform;
+  /** Whether a lost connection is made again: yes unless `false`. */
+  readonly reconnect?: boolean;
+  /** For how long that is tried while a publisher has unacknowledged messages, in milliseconds: 60,000 unless given. */
+  readonly giveUpAfter?: number;
+  readonly publisher?: PublisherOptions;
+  /** Told of events as they happen. */
+  readonly onEvent?: (event: LinkEvent) => void;
+  /** Gives up connecting, and closes the link. */
+  readonly signal?: AbortSignal;
+}
+
+/** A topic, as a server lists it. */
+export interface TopicInfo {
+  readonly name: string;
+  /** Its number, never used again while the server lives. */
+  readonly id: number;
+  /** Sequence of the oldest message that is kept. */
+  readonly first: number;
+  /** Sequence that the next message will have. */
+  readonly next: number;
+  /** Bytes of the frames that are kept. */
+  readonly bytes: number;
+  /** Time of the newest message, Unix microseconds. */
+  readonly time: number;
+}
+
+interface Listing {
+  readonly pattern: string;
+  found: TopicInfo[];
+  readonly resolve: (topics: TopicInfo[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Reasons after which connecting again would bring the same. */
+const final: ReadonlySet<Code> = new Set([
+  Code.notStream,
+  Code.version,
+  Code.protocol,
+  Code.frameTooLarge,
+  Code.credit,
+  Code.replaced,
+]);
+
+/** A link to a server. Made by `connect`. */
+export class Link implements AsyncDisposable {
+  readonly endpoint: string;
+  readonly pool: SegmentPool = new SegmentPool(new MemoryBudget(memory));
+  /** Publishes over this link. */
+  readonly publisher: Publisher;
+  /** Resolves when the link has ended for good, with the error that ended it, if one did. */
+  readonly closed: Promise<Error | null>;
+  readonly #inputs = new MemoryBudget(memory);
+  readonly #options: LinkOptions;
+  readonly #id: string;
+  readonly #subscriptions = new Map<number, Subscription>();
+  readonly #listings = new Map<number, Listing>();
+  readonly #closed = Promise.withResolvers<Error | null>();
+  readonly #stop = new AbortController();
+  readonly #reconnect: Reconnect;
+  #session: ClientSession | null = null;
+  #welcome: Welcome | null = null;
+  #everConnected = false;
+  #nextId = 1;
+  #ended = false;
+
+  /** @param endpoint where `options.dial` is to connect to */
+  constructor(endpoint: string, options: LinkOptions) {
+    this.endpoint = endpoint;
+    this.#options = options;
+    this.closed = this.#closed.promise;
+    const id = new Uint8Array(16);
+    options.platform.random(id);
+    this.#id = hex(id);
+    this.#reconnect = new Reconnect(options.platform);
+    this.publisher = new Publisher(options.platform, this.pool, options.publisher ?? {});
+  }
+
+  /** The session of the present connection, once the server has greeted; `null` while there is none. */
+  get session(): ClientSession | null {
+    return this.#welcome === null ? null : this.#session;
+  }
+
+  /** What the server said of itself, while connected. */
+  get welcome(): Welcome | null {
+    return this.#welcome;
+  }
+
+  /** Whether messages of its publisher are unacknowledged. */
+  get publishing(): boolean {
+    return this.publisher.pending > 0;
+  }
+
+  /**
+   * Connects for the first time, then keeps the link up.
+   *
+   * @throws {TransportError} when no connection can be made
+   * @throws {RefusedError} when the server does not want this one
+   */
+  async open(): Promise<this> {
+    const { signal } = this.#options;
+    signal?.throwIfAborted();
+    signal?.addEventListener("abort", this.#abort, { once: true });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#run(resolve).then(
+      (error) => {
+        this.#end(error);
+        reject(
+          signal?.aborted
+            ? signal.reason
+            : error ?? new TransportError(`connect to ${this.endpoint}`, this.endpoint, "the link was closed"),
+        );
+      },
+    );
+    await promise;
+    return this;
+  }
+
+  /** Subscribes to the topics that match one of the patterns. */
+  subscribe(patterns: string | readonly string[], options: SubscriptionOptions = {}): Subscription {
+    const texts = typeof patterns === "string" ? [patterns] : patterns;
+    if (texts.length === 0) throw new UsageError("cannot subscribe: there is no pattern", "for example: sensors/#");
+    for (const text of texts) new Pattern(text);
+    const subscription = new Subscription(this, this.#nextId++, texts, options);
+    if (this.#ended) {
+      subscription.fail(new TransportError(`subscribe to ${texts.join(" ")}`, this.endpoint, "the link is closed"));
+    } else this.#subscriptions.set(subscription.id, subscription);
+    if (this.session) subscription.connected(this.session, this.#welcome!.epoch);
+    return subscription;
+  }
+
+  /** The topics that match a pattern. */
+  topics(pattern = "#"): Promise<TopicInfo[]> {
+    new Pattern(pattern);
+    return new Promise((resolve, reject) => {
+      if (!this.session) throw this.#lostError("list topics", Code.connectionLost, "");
+      const request = this.#nextId++;
+      this.#listings.set(request, { pattern, found: [], resolve, reject });
+      this.session.send(frames.list, { request, pattern });
+    });
+  }
+
+  /** Forgets a subscription. */
+  remove(subscription: Subscription): void {
+    this.#subscriptions.delete(subscription.id);
+  }
+
+  /** Ends the link. What the publisher still has is not waited for: see {@linkcode Publisher.flush}. */
+  async close(): Promise<void> {
+    this.#ended = true;
+    this.#session?.close(Code.done);
+    this.#stop.abort();
+    await this.closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  readonly #abort = (): void => {
+    this.close();
+  };
+
+  /** Connects again and again until the link ends; returns the error that ended it. */
+  async #run(connected: () => void): Promise<Error | null> {
+    for (;;) {
+      const error = await this.#connect(connected);
+      if (this.#ended) return null;
+      if (error !== null && !(this.#everConnected && this.#retries(error))) return error;
+      const pause = this.#reconnect.pause();
+      const { code, why } = lossOf(error);
+      if (this.publisher.pending > 0 && this.#reconnect.elapsed + pause > (this.#options.giveUpAfter ?? 60_000)) {
+        const unacknowledged = `${this.publisher.pending} messages are not acknowledged`;
+        return new TransportError(
+          `reach ${this.endpoint} again`,
+          this.endpoint,
+          `${why || codeText(code)}; ${unacknowledged}`,
+        );
+      }
+      this.#options.onEvent?.({ kind: "lost", code, why, retryIn: pause });
+      if (!await this.#reconnect.wait(pause, this.#stop.signal)) return null;
+    }
+  }
+
+  #retries(error: Error): boolean {
+    if (this.#options.reconnect === false) return false;
+    return !(error instanceof ProtocolError && final.has(error.code));
+  }
+
+  /** Makes one connection and stays with it until it is lost; returns why. */
+  async #connect(connected: () => void): Promise<Error> {
+    const { dial, platform } = this.#options;
+    try {
+      const connection = await dial(this.endpoint, this.#stop.signal);
+      const session = new ClientSession(
+        platform,
+        this.pool,
+        this.#inputs,
+        defaultLimits,
+        this.#id,
+        agent,
+        this.#events(connected),
+      );
+      this.#session = session;
+      if (this.#ended) session.close(Code.done);
+      const cancel = this.#tick(session);
+      try {
+        await new Driver(session, connection).run();
+      } finally {
+        cancel();
+        this.#session = null;
+      }
+      return this.#endOf(session.code, session.why);
+    } catch (error) {
+      return error as Error;
+    }
+  }
+
+  /** What the end of a session means to those who use the link. */
+  #endOf(code: Code, why: string): Error {
+    if (code === Code.connectionLost) {
+      return this.#lostError(this.#everConnected ? "keep the connection to" : "connect to", code, why);
+    }
+    if (code === Code.connections && !this.#everConnected) {
+      return new RefusedError(`connect to ${this.endpoint}`, code, why);
+    }
+    if (code === Code.done || code === Code.handshakeTimeout) return this.#lostError("connect to", code, why);
+    return new ProtocolError(code, why);
+  }
+
+  #lostError(attempted: string, code: Code, why: string): TransportError {
+    return new TransportError(`${attempted} ${this.endpoint}`, this.endpoint, why || codeText(code));
+  }
+
+  #tick(session: ClientSession): () => void {
+    const { platform } = this.#options;
+    let cancel = () => {};
+    const again = () => {
+      session.tick(platform.now());
+      cancel = platform.after(tickInterval, again);
+    };
+    cancel = platform.after(tickInterval, again);
+    return () => cancel();
+  }
+
+  #end(error: Error | null): void {
+    this.#ended = true;
+    this.#options.signal?.removeEventListener("abort", this.#abort);
+    const closed = new TransportError(`use ${this.endpoint}`, this.endpoint, "the link is closed");
+    this.publisher.fail(error ?? closed);
+    for (const subscription of [...this.#subscriptions.values()]) subscription.fail(error);
+    this.#subscriptions.clear();
+    this.#failListings(error ?? closed);
+    this.#closed.resolve(error);
+  }
+
+  #failListings(error: Error): void {
+    for (const listing of this.#listings.values()) listing.reject(error);
+    this.#listings.clear();
+  }
+
+  #greeted(welcome: Welcome, connected: () => void): void {
+    const session = this.#session!;
+    const again = this.#everConnected;
+    this.#welcome = welcome;
+    this.#everConnected = true;
+    this.#reconnect.succeeded();
+    this.#options.onEvent?.({ kind: "connected", endpoint: this.endpoint, again });
+    if (welcome.closed !== Code.done) {
+      this.#options.onEvent?.({ kind: "told", code: welcome.closed, why: welcome.why });
+    }
+    this.publisher.connected(session, welcome);
+    for (const subscription of this.#subscriptions.values()) subscription.connected(session, welcome.epoch);
+    connected();
+  }
+
+  #lost(code: Code, why: string): void {
+    if (this.#welcome === null) return;
+    this.#welcome = null;
+    this.publisher.lost();
+    for (const subscription of [...this.#subscriptions.values()]) subscription.lost();
+    this.#failListings(this.#lostError("list topics at", code, why));
+  }
+
+  #listed(values: ValuesOf<typeof frames.listed>): void {
+    const listing = this.#listings.get(values.request);
+    if (!listing) return;
+    for (const { topic, ...info } of values.topics) listing.found.push({ id: topic, ...info });
+    if (!values.last) return;
+    this.#listings.delete(values.request);
+    listing.resolve(listing.found);
+  }
+
+  #failed({ request, kind, code, why }: ValuesOf<typeof frames.failed>): void {
+    if (kind === FrameType.declare) this.publisher.failed(request, code, why);
+    else if (kind === FrameType.subscribe) this.#subscriptions.get(request)?.failed(code, why);
+    else if (kind === FrameType.list) {
+      const listing = this.#listings.get(request);
+      this.#listings.delete(request);
+      listing?.reject(new RefusedError(`list ${listing.pattern}`, code, why));
+    }
+  }
+
+  #events(connected: () => void): ClientEvents {
+    const { publisher } = this;
+    const subscriptions = this.#subscriptions;
+    return {
+      welcome: (welcome) => this.#greeted(welcome, connected),
+      declared: (values) => publisher.declared(values),
+      failed: (values) => this.#failed(values),
+      acknowledged: (topic, number) => publisher.acknowledged(topic, number),
+      refused: (values) => publisher.refusedFrame(values),
+      subscribed: (values) => subscriptions.get(values.subscription)?.subscribed(values),
+      announced: (values) => subscriptions.get(values.subscription)?.announced(values),
+      gap: (values) => subscriptions.get(values.subscription)?.gap(values),
+      unsubscribed: (id) => subscriptions.get(id)?.left(),
+      listed: (values) => this.#listed(values),
+      messages: (id: number, reader: FrameReader) => subscriptions.get(id)?.frame(reader),
+      turn: () => {
+        publisher.turn();
+        for (const subscription of subscriptions.values()) subscription.turn();
+      },
+      quiet: () => publisher.quiet(),
+      draining: () => this.#options.onEvent?.({ kind: "told", code: Code.draining, why: codeText(Code.draining) }),
+      ended: (code, why) => this.#lost(code, why),
+    };
+  }
+}
+
+function lossOf(error: Error): { code: Code; why: string } {
+  if (error instanceof ProtocolError) {
+    return { code: error.code, why: error.message.slice(codeName(error.code).length + 2) };
+  }
+  return { code: Code.connectionLost, why: error.message };
+}

@@ -1,0 +1,277 @@
+/**
+ * What a publisher has for one topic: its messages as encoded frames, until the server has acknowledged them.
+ *
+ * A small log of its own. Messages go into an open frame at the end; a frame is closed when it is full or when it is
+ * taken for writing, so that frames grow by themselves while a write is pending. What was written stays until it is
+ * acknowledged, and is written again after a reconnect: same payload, same numbers, the new topic id.
+ *
+ * @module
+ */
+
+import { readU64, writeU64 } from "./bytes.ts";
+import type { Platform } from "./connection.ts";
+import type { Slice, TakeOutcome } from "./cursor.ts";
+import { at, FrameType, messagesHeader, writePrefix } from "./frame.ts";
+import { largestBatch, mostMessages } from "./limits.ts";
+import type { Source } from "./output.ts";
+import { varintLength, writeVarint } from "./payload.ts";
+import type { Segment } from "./segment.ts";
+import type { SegmentPool } from "./segment_pool.ts";
+
+/** The largest segment of an outbox, unless one frame is larger. */
+const largestSegment = 256 * 1024;
+
+/** Bytes that one connection, all its topics together, has unacknowledged. */
+export class ConnectionCredit {
+  limit = 0;
+  used = 0;
+}
+
+/** The outgoing frames of one topic. */
+export class Outbox implements Source {
+  readonly topic: string;
+  queued = false;
+  /** The topic's id on this connection; 0 until it is declared. */
+  id = 0;
+  readonly #platform: Platform;
+  readonly #pool: SegmentPool;
+  readonly #credit: ConnectionCredit;
+  /** Segments with frames that are not acknowledged, oldest first. */
+  #segments: Segment[] = [];
+  /** Where the oldest frame that is not acknowledged begins, in the first segment. */
+  #ackedOffset = 0;
+  /** Where the next frame to be written begins, and in which segment. */
+  #sentIndex = 0;
+  #sentOffset = 0;
+  /** Where the open frame begins in the last segment; -1 when there is none. */
+  #open = -1;
+  #openCount = 0;
+  #nextNumber = 1;
+  #ackedNumber = 0;
+  #topicCredit = 0;
+  #unacknowledged = 0;
+  #bytes = 0;
+  #largestFrame = largestBatch;
+  /** The size of the newest segment: a topic that was busy does not begin from the smallest again. */
+  #lastSize = 0;
+
+  constructor(topic: string, platform: Platform, pool: SegmentPool, credit: ConnectionCredit) {
+    this.topic = topic;
+    this.#platform = platform;
+    this.#pool = pool;
+    this.#credit = credit;
+  }
+
+  /** Bytes that it keeps: written or not, but not acknowledged. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Messages that are not acknowledged. */
+  get pending(): number {
+    return this.#nextNumber - 1 - this.#ackedNumber;
+  }
+
+  /** The number of the newest message; 0 before the first. */
+  get lastNumber(): number {
+    return this.#nextNumber - 1;
+  }
+
+  /** The number up to which everything is acknowledged. */
+  get ackedNumber(): number {
+    return this.#ackedNumber;
+  }
+
+  /** The number of the oldest message that may have to be written again; 0 if there is none. */
+  get firstPending(): number {
+    return this.pending === 0 ? 0 : this.#ackedNumber + 1;
+  }
+
+  /**
+   * Adds one message.
+   *
+   * @returns whether there was memory for it; if not, nothing was added
+   */
+  push(source: Uint8Array, start: number, end: number): boolean {
+    const length = end - start;
+    const size = varintLength(length) + length;
+    const segment = this.#room(size);
+    if (segment === null) return false;
+    const offset = writeVarint(segment.bytes, segment.end, length);
+    copy(source, start, end, segment.bytes, offset);
+    segment.end = offset + length;
+    this.#openCount++;
+    this.#nextNumber++;
+    this.#bytes += size;
+    return true;
+  }
+
+  take(most: number, into: Slice): TakeOutcome {
+    if (this.id === 0) return "empty";
+    let segment = this.#segments[this.#sentIndex];
+    if (segment !== undefined && this.#sentOffset === segment.end && this.#sentIndex + 1 < this.#segments.length) {
+      segment = this.#segments[++this.#sentIndex]!;
+      this.#sentOffset = segment.start;
+    }
+    if (segment === undefined || this.#sentOffset === segment.end) return "empty";
+    const open = segment === this.#segments[this.#segments.length - 1] ? this.#open : -1;
+    if (open === this.#sentOffset) {
+      // Without credit it stays open, and grows.
+      if (!this.#affords(segment.end - open)) return "empty";
+      this.#close();
+    }
+    const limit = open > this.#sentOffset ? open : segment.end;
+    let end = this.#sentOffset;
+    while (end < limit) {
+      const length = segment.lengthAt(end);
+      if (end + length - this.#sentOffset > most && end > this.#sentOffset) break;
+      if (!this.#affords(length)) break;
+      this.#unacknowledged += length;
+      this.#credit.used += length;
+      segment.view.setUint32(end + at.topic, this.id, true);
+      end += length;
+    }
+    if (end === this.#sentOffset) return "empty";
+    into.segment = segment;
+    into.start = this.#sentOffset;
+    into.end = this.#sentOffset = end;
+    return "taken";
+  }
+
+  /** The server granted the topic: what it did not get before is to be written again. */
+  declared(id: number, credit: number, largestFrame: number, last: number): void {
+    this.id = id;
+    this.#topicCredit = credit;
+    this.#largestFrame = Math.min(largestBatch, largestFrame);
+    this.acknowledge(last);
+  }
+
+  /** The connection is gone: everything that is not acknowledged will be written again. */
+  reset(): void {
+    this.id = 0;
+    this.queued = false;
+    this.#credit.used -= this.#unacknowledged;
+    this.#unacknowledged = 0;
+    this.#sentIndex = 0;
+    this.#sentOffset = this.#ackedOffset;
+  }
+
+  /** Everything up to `number` was appended or refused. */
+  acknowledge(number: number): void {
+    while (this.#ackedNumber < number && this.#segments.length > 0) {
+      const segment = this.#segments[0]!;
+      if (this.#ackedOffset === segment.end) {
+        if (!this.#dropFirst()) return;
+        continue;
+      }
+      if (this.#segments.length === 1 && this.#ackedOffset === this.#open) return;
+      const last = readU64(segment.view, this.#ackedOffset + at.number) + segment.countAt(this.#ackedOffset) - 1;
+      if (last > number) return;
+      const length = segment.lengthAt(this.#ackedOffset);
+      const written = this.#sentIndex > 0 || this.#sentOffset > this.#ackedOffset;
+      if (written) {
+        this.#unacknowledged -= length;
+        this.#credit.used -= length;
+      } else {
+        this.#sentOffset += length;
+      }
+      this.#ackedOffset += length;
+      this.#bytes -= length;
+      this.#ackedNumber = last;
+      if (this.#ackedOffset === segment.end) this.#dropFirst();
+    }
+  }
+
+  /** Forgets everything; returns how many messages that were not acknowledged. */
+  clear(): number {
+    const { pending } = this;
+    this.reset();
+    for (const segment of this.#segments) this.#pool.drop(segment);
+    this.#segments = [];
+    this.#open = -1;
+    this.#bytes = this.#ackedOffset = this.#sentOffset = 0;
+    this.#ackedNumber = this.#nextNumber - 1;
+    return pending;
+  }
+
+  /** Whether there is something to write, credit permitting. */
+  get unsent(): boolean {
+    const segment = this.#segments[this.#sentIndex];
+    return segment !== undefined &&
+      (this.#sentOffset < segment.end || this.#sentIndex + 1 < this.#segments.length);
+  }
+
+  /** Whether the server takes that many bytes more; it always takes one frame. */
+  #affords(length: number): boolean {
+    const { used, limit } = this.#credit;
+    return (this.#unacknowledged === 0 || this.#unacknowledged + length <= this.#topicCredit) &&
+      (used === 0 || used + length <= limit);
+  }
+
+  /** A segment whose open frame has room for `size` more bytes of payload. */
+  #room(size: number): Segment | null {
+    let segment = this.#segments[this.#segments.length - 1];
+    if (segment !== undefined && this.#open >= 0) {
+      const length = segment.end - this.#open + size;
+      if (length <= this.#largestFrame && segment.end + size <= segment.limit && this.#openCount < mostMessages) {
+        return segment;
+      }
+      this.#close();
+    }
+    const needed = messagesHeader + size;
+    if (segment === undefined || segment.end + needed > segment.limit) {
+      const grown = segment === undefined ? this.#lastSize / 8 : segment.size * 8;
+      const fresh = this.#pool.acquire(Math.max(needed, Math.min(grown, largestSegment)), 0, 0);
+      if (fresh === null) return null;
+      segment = fresh;
+      this.#lastSize = segment.size;
+      this.#segments.push(segment);
+      if (this.#segments.length === 1) {
+        this.#ackedOffset = this.#sentOffset = segment.start;
+        this.#sentIndex = 0;
+      }
+    }
+    this.#open = segment.end;
+    this.#openCount = 0;
+    segment.end += messagesHeader;
+    this.#bytes += messagesHeader;
+    return segment;
+  }
+
+  /** Completes the header of the open frame. */
+  #close(): void {
+    const { bytes, view, end } = this.#segments[this.#segments.length - 1]!;
+    const start = this.#open;
+    const body = start + messagesHeader;
+    writePrefix(view, start, end - start, FrameType.messages, messagesHeader);
+    view.setUint16(start + at.count, this.#openCount, true);
+    view.setUint16(start + at.extension, 0, true);
+    writeU64(view, start + at.sequence, 0);
+    writeU64(view, start + at.time, 0);
+    writeU64(view, start + at.number, this.#nextNumber - this.#openCount);
+    view.setUint32(start + at.payload, end - body, true);
+    view.setUint32(start + at.checksum, this.#platform.crc32(bytes.subarray(body, end)), true);
+    this.#open = -1;
+    this.#openCount = 0;
+  }
+
+  /** Lets the first segment go, or begins it anew when it is the only one. Returns whether there is another. */
+  #dropFirst(): boolean {
+    const segment = this.#segments.shift()!;
+    this.#pool.drop(segment);
+    const next = this.#segments[0];
+    this.#ackedOffset = next?.start ?? 0;
+    if (this.#sentIndex > 0) this.#sentIndex--;
+    else this.#sentOffset = this.#ackedOffset;
+    return next !== undefined;
+  }
+}
+
+/** Copies bytes; short ones without the cost of a view. */
+function copy(source: Uint8Array, start: number, end: number, target: Uint8Array, offset: number): void {
+  if (end - start > 48) {
+    target.set(source.subarray(start, end), offset);
+    return;
+  }
+  while (start < end) target[offset++] = source[start++]!;
+}

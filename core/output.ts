@@ -1,0 +1,193 @@
+/**
+ * What a session has to write: control frames, and slices of logs in turn.
+ *
+ * @module
+ */
+
+import { Slice, type TakeOutcome } from "./cursor.ts";
+import { FrameWriter } from "./frame_writer.ts";
+import { largestWrite } from "./limits.ts";
+import type { SegmentPool } from "./segment_pool.ts";
+
+/** Small slices are copied together into one write of at most this many bytes. */
+const gatherSize = 64 * 1024;
+/** A slice of at least this many bytes is worth a write of its own, with no copy. */
+const directSize = 16 * 1024;
+
+/** Something with frames to write: a subscriber's cursor, or a publisher's outbox. */
+export interface Source {
+  /** Whether it stands in the queue of an {@linkcode Output}. Set by the output alone. */
+  queued: boolean;
+  /**
+   * Takes the next frames, and may write control frames before them.
+   *
+   * @param most bytes; one larger frame may come alone
+   * @returns `lagged` when only control frames were written and there is more to take
+   */
+  take(most: number, into: Slice, control: FrameWriter): TakeOutcome;
+}
+
+/**
+ * Decides what one connection writes next.
+ *
+ * Control frames go first. Sources take turns; what several of them have in small pieces goes into one write, while
+ * a large piece is written from where it stands, without a copy. There is one write at a time: {@linkcode next}, then
+ * {@linkcode written} until all of it went.
+ */
+export class Output {
+  /** Where control frames are written. */
+  control: FrameWriter = new FrameWriter();
+  readonly #pool: SegmentPool;
+  /** Sources that have something, in turn. */
+  #queue: Source[] = [];
+  #head = 0;
+  readonly #slice = new Slice();
+  /** A slice that was taken while other bytes had to go first. It is pinned. */
+  #carried = false;
+  /** What is being written: the control buffer in flight, or the slice. */
+  #flying: FrameWriter | null = null;
+  #spare: FrameWriter | null = null;
+  #writing: Uint8Array | null = null;
+
+  constructor(pool: SegmentPool) {
+    this.#pool = pool;
+  }
+
+  /** Whether a write is pending. */
+  get writing(): boolean {
+    return this.#writing !== null;
+  }
+
+  /** The segment that the pending write, or the next, keeps; `null` if it keeps none. */
+  get pinned(): Slice["segment"] {
+    return this.#slice.segment;
+  }
+
+  /** Whether there is nothing to write, and no write pending. */
+  get idle(): boolean {
+    return this.#writing === null && !this.#carried && this.control.length === 0 && this.#head === this.#queue.length;
+  }
+
+  /** Puts a source at the end of the queue, if it is not in it. */
+  add(source: Source): void {
+    if (source.queued) return;
+    source.queued = true;
+    this.#queue.push(source);
+  }
+
+  /** Forgets the sources that `keep` does not want. */
+  filter(keep: (source: Source) => boolean): void {
+    const waiting = this.#queue.slice(this.#head);
+    this.#queue = waiting.filter((source) => source.queued = keep(source));
+    this.#head = 0;
+  }
+
+  /**
+   * What to write now, or `null` for nothing. No write may be pending.
+   *
+   * Valid until {@linkcode written} has accounted for all of it.
+   */
+  next(): Uint8Array | null {
+    const slice = this.#slice;
+    if (this.#carried) {
+      this.#carried = false;
+      return this.#writeSlice();
+    }
+    while (this.#head < this.#queue.length && this.control.length < gatherSize) {
+      const source = this.#shift();
+      const room = this.control.length === 0 ? largestWrite : gatherSize - this.control.length;
+      const alone = this.#head === this.#queue.length;
+      const outcome = source.take(room, slice, this.control);
+      if (outcome === "empty") continue;
+      // In turn: a source that may have more goes to the end, and says "empty" when it does not.
+      this.add(source);
+      if (outcome === "lagged") continue;
+      if (this.control.length === 0 && (alone || slice.length >= directSize)) {
+        this.#pool.pin(slice.segment!);
+        return this.#writeSlice();
+      }
+      if (slice.length > gatherSize - this.control.length) {
+        this.#pool.pin(slice.segment!);
+        this.#carried = true;
+        break;
+      }
+      this.control.raw(slice.segment!.bytes.subarray(slice.start, slice.end));
+      slice.segment = null;
+    }
+    return this.#writeControl();
+  }
+
+  /**
+   * Takes note that the first `count` bytes of the pending write went.
+   *
+   * @returns what is left of it, or `null` when it is done
+   */
+  written(count: number): Uint8Array | null {
+    const bytes = this.#writing!;
+    if (count < bytes.length) return this.#writing = bytes.subarray(count);
+    this.#finish();
+    return null;
+  }
+
+  /** Forgets everything but the write that is pending: its memory stays until {@linkcode settle}. */
+  close(): void {
+    this.abandon();
+    this.control.clear(false);
+  }
+
+  /** The pending write has ended, whatever became of it. */
+  settle(): void {
+    if (this.#writing !== null) this.#finish();
+  }
+
+  /** Forgets what was not begun: the write that is pending goes on, and only control frames follow it. */
+  abandon(): void {
+    this.filter(() => false);
+    if (!this.#carried) return;
+    this.#carried = false;
+    this.#unpin();
+  }
+
+  #writeSlice(): Uint8Array {
+    const { segment, start, end } = this.#slice;
+    return this.#writing = segment!.bytes.subarray(start, end);
+  }
+
+  #writeControl(): Uint8Array | null {
+    if (this.control.length === 0) return null;
+    this.#flying = this.control;
+    this.control = this.#spare ?? new FrameWriter();
+    this.#spare = null;
+    return this.#writing = this.#flying.bytes();
+  }
+
+  #finish(): void {
+    this.#writing = null;
+    if (this.#flying !== null) {
+      // A buffer that was filled is kept while more is waiting, so that a busy session does not allocate.
+      this.#flying.clear(this.#head < this.#queue.length);
+      this.#spare = this.#flying;
+      this.#flying = null;
+    } else {
+      this.#unpin();
+    }
+  }
+
+  #unpin(): void {
+    if (this.#slice.segment === null) return;
+    this.#pool.unpin(this.#slice.segment);
+    this.#slice.segment = null;
+  }
+
+  #shift(): Source {
+    const source = this.#queue[this.#head++]!;
+    source.queued = false;
+    if (this.#head === this.#queue.length) {
+      this.#queue.length = this.#head = 0;
+    } else if (this.#head >= 1024 && this.#head * 2 >= this.#queue.length) {
+      this.#queue.splice(0, this.#head);
+      this.#head = 0;
+    }
+    return source;
+  }
+}

@@ -1,0 +1,341 @@
+/**
+ * Publishes messages to any number of topics over one link.
+ *
+ * @module
+ */
+
+import type { ClientSession, ValuesOf, Welcome } from "./client_session.ts";
+import { Code, codeText } from "./codes.ts";
+import type { Platform } from "./connection.ts";
+import { declare, type declared as declaredFrame, type refuse as refuseFrame } from "./control.ts";
+import { RefusedError, UsageError } from "./errors.ts";
+import { encodeText } from "./bytes.ts";
+import { ConnectionCredit, Outbox } from "./outbox.ts";
+import { isReserved, topicFault } from "./pattern.ts";
+import type { SegmentPool } from "./segment_pool.ts";
+
+/** Above this many bytes {@linkcode Publisher.send} asks the caller to wait, and below half of it to go on. */
+const highWater = 4 * 1024 * 1024;
+
+/** Messages that the server refused. */
+export interface Refusal {
+  readonly topic: string;
+  /** How many. */
+  readonly count: number;
+  readonly code: Code;
+  readonly why: string;
+}
+
+/** How a publisher works. */
+export interface PublisherOptions {
+  /** Whether messages are kept until they are acknowledged, and sent again after a reconnect: yes unless `false`. */
+  readonly acknowledge?: boolean;
+  /** Told of refusals; without it, {@linkcode Publisher.flush} rejects on the first one. */
+  readonly onRefused?: (refusal: Refusal) => void;
+  /** Told when messages were sent again to a server that does not remember which of them it had. */
+  readonly onPossibleDuplicates?: (topic: string, count: number) => void;
+}
+
+interface Waiter {
+  readonly number: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** What is known of one topic. */
+class Target {
+  readonly outbox: Outbox;
+  /** Callers of {@linkcode Publisher.publish}, by ascending number. */
+  waiters: Waiter[] = [];
+  declaring = false;
+  refused: RefusedError | null = null;
+  /** Whether some of what it holds may have reached a server before. */
+  resending = false;
+
+  constructor(outbox: Outbox) {
+    this.outbox = outbox;
+  }
+}
+
+/**
+ * The publishing side of a {@linkcode Link}. A publisher numbers its messages, so that a message which is sent again
+ * after a reconnect is appended once.
+ */
+export class Publisher {
+  readonly #platform: Platform;
+  readonly #pool: SegmentPool;
+  readonly #options: PublisherOptions;
+  readonly #credit = new ConnectionCredit();
+  readonly #targets = new Map<string, Target>();
+  readonly #byId = new Map<number, Target>();
+  readonly #requests = new Map<number, Target>();
+  #session: ClientSession | null = null;
+  #nextRequest = 1;
+  #maxMessage = 0;
+  #bytes = 0;
+  #sent = 0;
+  #settled = 0;
+  #refused = 0;
+  #firstRefusal: RefusedError | null = null;
+  #error: Error | null = null;
+  #lastTopic = "";
+  #last: Target | null = null;
+  #readyWaiters: Waiter[] = [];
+  #flushWaiters: Waiter[] = [];
+
+  /** Made by a link. */
+  constructor(platform: Platform, pool: SegmentPool, options: PublisherOptions) {
+    this.#platform = platform;
+    this.#pool = pool;
+    this.#options = options;
+  }
+
+  /** Messages given to it. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** Messages that the server has neither acknowledged nor refused. */
+  get pending(): number {
+    return this.#sent - this.#settled;
+  }
+
+  /** Messages that the server refused. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** The largest message that the server takes, in bytes. */
+  get maxMessage(): number {
+    return this.#maxMessage;
+  }
+
+  /**
+   * Sends one message, without waiting for it. The bytes are copied.
+   *
+   * @param start where the message begins in `payload`
+   * @param end where it ends
+   * @returns whether there is room for more; if not, wait for {@linkcode ready} before the next
+   * @throws {UsageError} for a name no topic can have
+   * @throws {RefusedError} for a message that is too large, or a topic that was refused
+   */
+  send(topic: string, payload: Uint8Array, start = 0, end: number = payload.length): boolean {
+    const target = topic === this.#lastTopic ? this.#last! : this.#target(topic);
+    this.#push(target, payload, start, end);
+    return this.#bytes < highWater;
+  }
+
+  /**
+   * Sends one message and waits until the server has appended it.
+   *
+   * @param payload bytes, or a text that is sent as UTF-8
+   * @throws {RefusedError} when the server refuses it
+   */
+  async publish(topic: string, payload: Uint8Array | string): Promise<void> {
+    await this.ready();
+    const target = this.#target(topic);
+    const bytes = typeof payload === "string" ? encodeText(payload) : payload;
+    this.#push(target, bytes, 0, bytes.length);
+    await new Promise<void>((resolve, reject) => {
+      target.waiters.push({ number: target.outbox.lastNumber, resolve, reject });
+    });
+  }
+
+  /** Waits until there is room for more. */
+  ready(): Promise<void> {
+    if (this.#error) return Promise.reject(this.#error);
+    if (this.#bytes < highWater) return Promise.resolve();
+    return new Promise((resolve, reject) => this.#readyWaiters.push({ number: 0, resolve, reject }));
+  }
+
+  /**
+   * Waits until the server has appended everything; without acknowledgements, until everything was written.
+   *
+   * @throws {RefusedError} the first refusal, when there is no `onRefused` to tell of it
+   */
+  flush(): Promise<void> {
+    if (this.#firstRefusal) return Promise.reject(this.#firstRefusal);
+    if (this.pending === 0) return Promise.resolve();
+    if (this.#error) return Promise.reject(this.#error);
+    return new Promise((resolve, reject) => {
+      this.#flushWaiters.push({ number: 0, resolve, reject });
+      this.#session?.stir();
+    });
+  }
+
+  /** The link is up. For the link alone, as is what follows. */
+  connected(session: ClientSession, welcome: Welcome): void {
+    this.#session = session;
+    this.#maxMessage = welcome.maxMessage;
+    this.#credit.limit = welcome.connectionCredit;
+    for (const target of this.#targets.values()) {
+      if (target.outbox.pending > 0) this.#declare(target);
+    }
+  }
+
+  /** The link is down. */
+  lost(): void {
+    this.#session = null;
+    this.#byId.clear();
+    this.#requests.clear();
+    for (const target of this.#targets.values()) {
+      target.declaring = false;
+      target.resending = target.outbox.pending > 0;
+      if (this.#options.acknowledge === false) this.#settle(target, () => target.outbox.clear());
+      else target.outbox.reset();
+    }
+    this.turn();
+  }
+
+  /** Nothing will come any more. */
+  fail(error: Error): void {
+    this.#error ??= error;
+    for (const target of this.#targets.values()) {
+      for (const waiter of target.waiters.splice(0)) waiter.reject(error);
+      target.outbox.clear();
+    }
+    for (const waiter of [...this.#readyWaiters.splice(0), ...this.#flushWaiters.splice(0)]) waiter.reject(error);
+  }
+
+  /** DECLARED. */
+  declared(values: ValuesOf<typeof declaredFrame>): void {
+    const target = this.#requests.get(values.request);
+    if (!target) return;
+    this.#requests.delete(values.request);
+    target.declaring = false;
+    this.#byId.set(values.topic, target);
+    const { outbox } = target;
+    this.#settle(target, () => outbox.declared(values.topic, values.credit, values.largestFrame, values.last));
+    if (target.resending && values.known === 0 && outbox.pending > 0) {
+      this.#options.onPossibleDuplicates?.(outbox.topic, outbox.pending);
+    }
+    target.resending = false;
+    if (outbox.unsent) this.#session?.add(outbox);
+  }
+
+  /** DECLARE failed. */
+  failed(request: number, code: Code, why: string): void {
+    const target = this.#requests.get(request);
+    if (!target) return;
+    this.#requests.delete(request);
+    target.declaring = false;
+    const { topic } = target.outbox;
+    target.refused = new RefusedError(`publish to ${topic}`, code, why);
+    this.#count({ topic, count: target.outbox.pending, code, why }, target.refused);
+    for (const waiter of target.waiters.splice(0)) waiter.reject(target.refused);
+    this.#settle(target, () => target.outbox.clear());
+  }
+
+  /** ACK of one topic. */
+  acknowledged(id: number, number: number): void {
+    const target = this.#byId.get(id);
+    if (!target) return;
+    const { outbox, waiters } = target;
+    this.#settle(target, () => outbox.acknowledge(number));
+    let done = 0;
+    while (done < waiters.length && waiters[done]!.number <= number) waiters[done++]!.resolve();
+    if (done > 0) target.waiters = waiters.slice(done);
+    if (outbox.unsent && !outbox.queued) this.#session?.add(outbox);
+  }
+
+  /** REFUSE. The acknowledgement that passes it comes later. */
+  refusedFrame(values: ValuesOf<typeof refuseFrame>): void {
+    const target = this.#byId.get(values.topic);
+    if (!target) return;
+    const { topic } = target.outbox;
+    const error = new RefusedError(`publish to ${topic}`, values.code, values.why || codeText(values.code));
+    this.#count({ topic, count: values.count, code: values.code, why: values.why }, error);
+    const last = values.number + values.count - 1;
+    target.waiters = target.waiters.filter((waiter) => {
+      if (waiter.number < values.number || waiter.number > last) return true;
+      waiter.reject(error);
+      return false;
+    });
+  }
+
+  /** Everything that came at once was told: wakes those who wait. */
+  turn(): void {
+    if (this.#readyWaiters.length > 0 && this.#bytes < highWater / 2) {
+      for (const waiter of this.#readyWaiters.splice(0)) waiter.resolve();
+    }
+    if (this.#flushWaiters.length > 0 && this.pending === 0) this.#resolveFlush();
+  }
+
+  /** Everything was written. */
+  quiet(): void {
+    if (this.#options.acknowledge === false && this.#flushWaiters.length > 0) {
+      for (const target of this.#targets.values()) if (target.outbox.unsent) return;
+      this.#resolveFlush();
+    }
+  }
+
+  #resolveFlush(): void {
+    for (const waiter of this.#flushWaiters.splice(0)) {
+      if (this.#firstRefusal) waiter.reject(this.#firstRefusal);
+      else waiter.resolve();
+    }
+  }
+
+  #target(topic: string): Target {
+    let target = this.#targets.get(topic);
+    if (!target) {
+      const fault = topicFault(topic) ?? (isReserved(topic) ? "topics that begin with $ are the server's own" : null);
+      if (fault) {
+        throw new UsageError(
+          `cannot publish to ${JSON.stringify(topic)}: ${fault}`,
+          "for example: sensors/kitchen/temp",
+        );
+      }
+      target = new Target(new Outbox(topic, this.#platform, this.#pool, this.#credit));
+      this.#targets.set(topic, target);
+    }
+    this.#lastTopic = topic;
+    this.#last = target;
+    return target;
+  }
+
+  #push(target: Target, payload: Uint8Array, start: number, end: number): void {
+    if (this.#error) throw this.#error;
+    if (target.refused) throw target.refused;
+    const { outbox } = target;
+    if (end - start > this.#maxMessage) {
+      const why = `it has ${end - start} bytes, the server takes at most ${this.#maxMessage} (serve --max-message)`;
+      throw new RefusedError(`publish a message to ${outbox.topic}`, Code.messageTooLarge, why);
+    }
+    const before = outbox.bytes;
+    if (!outbox.push(payload, start, end)) {
+      throw new UsageError(
+        `cannot publish to ${outbox.topic}: ${this.#bytes} bytes wait to be sent`,
+        "wait for ready() when send() returns false",
+      );
+    }
+    this.#bytes += outbox.bytes - before;
+    this.#sent++;
+    if (outbox.queued || this.#session === null) return;
+    if (outbox.id !== 0) this.#session.add(outbox);
+    else if (!target.declaring) this.#declare(target);
+  }
+
+  #declare(target: Target): void {
+    const request = this.#nextRequest++;
+    target.declaring = true;
+    this.#requests.set(request, target);
+    const { outbox } = target;
+    this.#session?.send(declare, { request, first: outbox.firstPending, topic: outbox.topic });
+  }
+
+  /** Does what shortens an outbox, and counts what went. */
+  #settle(target: Target, change: () => void): void {
+    const { outbox } = target;
+    const { pending, bytes } = outbox;
+    change();
+    this.#settled += pending - outbox.pending;
+    this.#bytes += outbox.bytes - bytes;
+  }
+
+  #count(refusal: Refusal, error: RefusedError): void {
+    this.#refused += refusal.count;
+    if (this.#options.onRefused) this.#options.onRefused(refusal);
+    else this.#firstRefusal ??= error;
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * When to try again: pauses that grow, with jitter so that many who lost the same server do not come back together.
+ *
+ * @module
+ */
+
+import type { Platform } from "./connection.ts";
+
+/** The first pause and the longest, in milliseconds. */
+const shortest = 50;
+const longest = 5_000;
+
+/** The pauses between attempts to connect again. */
+export class Reconnect {
+  readonly #platform: Platform;
+  readonly #random = new Uint8Array(1);
+  #attempts = 0;
+  #since = 0;
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+  }
+
+  /** Milliseconds since the connection was lost. */
+  get elapsed(): number {
+    return this.#attempts === 0 ? 0 : this.#platform.now() - this.#since;
+  }
+
+  /** The next pause, in milliseconds: twice the one before, of which up to half is left to chance. */
+  pause(): number {
+    if (this.#attempts === 0) this.#since = this.#platform.now();
+    const whole = Math.min(longest, shortest * 2 ** this.#attempts++);
+    this.#platform.random(this.#random);
+    return whole / 2 + whole / 2 * (this.#random[0]! / 256);
+  }
+
+  /** Waits; returns `false` when the signal came first. */
+  wait(pause: number, signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const stop = () => {
+        cancel();
+        resolve(false);
+      };
+      const cancel = this.#platform.after(pause, () => {
+        signal.removeEventListener("abort", stop);
+        resolve(true);
+      });
+      signal.addEventListener("abort", stop, { once: true });
+    });
+  }
+
+  /** A connection was made. */
+  succeeded(): void {
+    this.#attempts = 0;
+  }
+}

@@ -1,0 +1,237 @@
+/**
+ * A server: topics, and the sessions of all who publish and subscribe to them.
+ *
+ * @module
+ */
+
+import { Code, codeName } from "./codes.ts";
+import type { Connection, Listener, Platform } from "./connection.ts";
+import { Policy } from "./control.ts";
+import { Driver } from "./driver.ts";
+import { defaultLimits, type ServerLimits } from "./limits.ts";
+import { ServerSession, type Sessions } from "./server_session.ts";
+import { Topics } from "./topics.ts";
+
+/** What happens when retention overtakes a subscription; see docs/PROTOCOL.md. */
+export type LagPolicy = "skip" | "disconnect" | "wait";
+
+/** Something an operator may want to know. */
+export type ServerEvent =
+  | { readonly kind: "opened"; readonly peer: string; readonly agent: string }
+  | { readonly kind: "closed"; readonly peer: string; readonly code: Code; readonly why: string }
+  | { readonly kind: "bug"; readonly peer: string; readonly error: unknown };
+
+/** How a server is made. */
+export interface ServerOptions {
+  readonly platform: Platform;
+  /** What differs from {@linkcode defaultLimits}. */
+  readonly limits?: Partial<ServerLimits>;
+  /** The policy of subscriptions that ask for none: `skip` unless given. */
+  readonly lagPolicy?: LagPolicy;
+  /** Told of events as they happen. */
+  readonly onEvent?: (event: ServerEvent) => void;
+  /** Makes memory for the logs; a `SharedArrayBuffer` serves as well. */
+  readonly allocate?: (size: number) => ArrayBufferLike;
+}
+
+/** How often the clock is looked at, in milliseconds. */
+const tickInterval = 250;
+/** How often what is unused is forgotten, in milliseconds. */
+const sweepInterval = 10_000;
+/** The most refused connections that are told why at the same time; others are just closed. */
+const mostRefused = 256;
+/** The most close reasons and penalties that are remembered. */
+const mostRemembered = 10_000;
+/** What this server calls itself. */
+const agent = "stream/0.1";
+
+/**
+ * A server. It listens where it is told to, and needs no other I/O.
+ *
+ * @example
+ * ```ts
+ * import { Server } from "../core/server.ts";
+ * import { memoryListener } from "../transports/memory.ts";
+ * import { platform } from "../transports/platform.ts";
+ *
+ * using listener = memoryListener();
+ * await using server = new Server({ platform });
+ * const serving = server.serve(listener);
+ * await server.drain(1_000);
+ * await serving;
+ * ```
+ */
+export class Server implements AsyncDisposable {
+  readonly topics: Topics;
+  /** How many sessions ended for which reason, by name. */
+  readonly closes: Map<string, number> = new Map();
+  readonly #platform: Platform;
+  readonly #onEvent: (event: ServerEvent) => void;
+  readonly #sessions = new Map<ServerSession, string>();
+  readonly #byId = new Map<string, ServerSession>();
+  readonly #ended = new Map<string, { code: Code; why: string; until: number }>();
+  readonly #penalties = new Map<string, number>();
+  readonly #listeners = new Set<Listener>();
+  #cancelTick: () => void = () => {};
+  readonly #shared: Sessions;
+  #refused = 0;
+  #draining = false;
+  #nextSweep = 0;
+  #idle: (() => void) | null = null;
+
+  constructor(options: ServerOptions) {
+    this.#platform = options.platform;
+    this.#onEvent = options.onEvent ?? (() => {});
+    this.topics = new Topics(options.platform, { ...defaultLimits, ...options.limits }, options.allocate);
+    this.topics.closeOldestPin = () => this.#closeOldestPin();
+    this.#shared = {
+      agent,
+      defaultPolicy: Policy[options.lagPolicy ?? "skip"],
+      admit: (session) => this.#admit(session),
+      released: (session) => this.#released(session),
+      penalise: (id) => this.#remember(this.#penalties, id, this.#platform.now() + this.topics.limits.waitPenalty),
+      penalised: (id) => (this.#penalties.get(id) ?? 0) > this.#platform.now(),
+    };
+    this.#scheduleTick();
+  }
+
+  /** Connections in number, those that are refused not counted. */
+  get connections(): number {
+    return this.#sessions.size - this.#refused;
+  }
+
+  /** Accepts connections until the listener is closed, by the caller, {@linkcode drain} or {@linkcode close}. */
+  async serve(listener: Listener): Promise<void> {
+    if (this.#draining) listener.close();
+    this.#listeners.add(listener);
+    try {
+      for (;;) {
+        const connection = await listener.accept();
+        if (connection === null) return;
+        this.accept(connection);
+      }
+    } finally {
+      this.#listeners.delete(listener);
+    }
+  }
+
+  /** Serves one connection. */
+  accept(connection: Connection): void {
+    const full = this.connections >= this.topics.limits.connections;
+    if (full && this.#refused >= mostRefused) {
+      connection.close();
+      return;
+    }
+    let session: ServerSession;
+    try {
+      session = new ServerSession(this.#platform, this.topics, this.#shared);
+    } catch {
+      // Not even memory for an idle read: there is nobody yet to tell.
+      connection.close();
+      return;
+    }
+    const driver = new Driver(session, connection);
+    this.#sessions.set(session, connection.peer);
+    if (full) {
+      this.#refused++;
+      session.close(Code.connections, `the most is ${this.topics.limits.connections}`);
+    }
+    driver.run()
+      .catch((error) => this.#onEvent({ kind: "bug", peer: connection.peer, error }))
+      .finally(() => {
+        if (full) this.#refused--;
+        this.#sessions.delete(session);
+        if (this.#sessions.size === 0) this.#idle?.();
+      });
+  }
+
+  /**
+   * Shuts down: stops accepting and appending, gives subscribers what is in the logs, then closes everything.
+   *
+   * @param timeout milliseconds after which the rest is closed with what it has
+   */
+  async drain(timeout: number): Promise<void> {
+    this.#draining = true;
+    for (const listener of this.#listeners) listener.close();
+    for (const session of this.#sessions.keys()) session.drain(timeout);
+    if (this.#sessions.size > 0) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#idle = resolve;
+      const cancel = this.#platform.after(timeout, resolve);
+      await promise;
+      cancel();
+    }
+    this.close();
+  }
+
+  /** Stops at once. */
+  close(): void {
+    this.#cancelTick();
+    for (const listener of this.#listeners) listener.close();
+    for (const session of [...this.#sessions.keys()]) {
+      session.close(Code.draining);
+      session.abort();
+    }
+  }
+
+  // deno-lint-ignore require-await
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  #admit(session: ServerSession): { code: Code; why: string } | null {
+    this.#byId.get(session.id)?.close(Code.replaced);
+    this.#byId.set(session.id, session);
+    this.#onEvent({ kind: "opened", peer: this.#sessions.get(session) ?? "", agent: session.agent });
+    const ended = this.#ended.get(session.id);
+    this.#ended.delete(session.id);
+    return ended && ended.until > this.#platform.now() ? ended : null;
+  }
+
+  #released(session: ServerSession): void {
+    const { code, why, id } = session;
+    this.closes.set(codeName(code), (this.closes.get(codeName(code)) ?? 0) + 1);
+    if (this.#byId.get(id) === session) this.#byId.delete(id);
+    if (id !== "" && code !== Code.done && code !== Code.connectionLost) {
+      this.#remember(this.#ended, id, { code, why, until: this.#platform.now() + this.topics.limits.forgetAfter });
+    }
+    const peer = this.#sessions.get(session);
+    if (peer !== undefined) this.#onEvent({ kind: "closed", peer, code, why });
+    // Its memory and its hold on the logs are free once this turn is over.
+    this.#platform.soon(() => this.topics.retryHeld());
+  }
+
+  #scheduleTick(): void {
+    this.#cancelTick = this.#platform.after(tickInterval, () => {
+      this.#scheduleTick();
+      this.#tick();
+    });
+  }
+
+  #tick(): void {
+    const now = this.#platform.now();
+    for (const session of this.#sessions.keys()) session.tick(now);
+    this.topics.tick(now);
+    if (now < this.#nextSweep) return;
+    this.#nextSweep = now + sweepInterval;
+    this.topics.sweep(now);
+    for (const [id, { until }] of this.#ended) if (until <= now) this.#ended.delete(id);
+    for (const [id, until] of this.#penalties) if (until <= now) this.#penalties.delete(id);
+  }
+
+  /** Remembers something under an id; the oldest goes when there is too much. */
+  #remember<V>(map: Map<string, V>, id: string, value: V): void {
+    map.delete(id);
+    map.set(id, value);
+    if (map.size > mostRemembered) map.delete(map.keys().next().value!);
+  }
+
+  #closeOldestPin(): boolean {
+    let oldest: ServerSession | null = null;
+    for (const session of this.#sessions.keys()) {
+      if (session.pinned?.dropped && session.lastProgress < (oldest?.lastProgress ?? Infinity)) oldest = session;
+    }
+    oldest?.abort(Code.memory);
+    return oldest !== null;
+  }
+}

@@ -1,0 +1,275 @@
+/**
+ * The publishing half of a server's session: declarations, appends, acknowledgements and refusals.
+ *
+ * @module
+ */
+
+import type { BodyReader } from "./body_reader.ts";
+import { readU64 } from "./bytes.ts";
+import { Code, codeText } from "./codes.ts";
+import type { Platform } from "./connection.ts";
+import { declare, declared, failed, refuse, undeclare } from "./control.ts";
+import { ProtocolError } from "./errors.ts";
+import { at, faultOf, FrameType, messagesAgree, messagesHeader } from "./frame.ts";
+import type { FrameReader } from "./frame_reader.ts";
+import type { FrameWriter } from "./frame_writer.ts";
+import { largestBatch, largestExtension } from "./limits.ts";
+import { varintLength } from "./payload.ts";
+import type { Segment } from "./segment.ts";
+import type { Held, PublisherNumbers, Topic } from "./topic.ts";
+import type { Topics } from "./topics.ts";
+
+/** The most topics in one ACK. */
+const mostAcks = 4096;
+
+/** The largest frame of messages that a server takes, for the largest message it takes. */
+export function largestFrame(maxMessage: number): number {
+  return messagesHeader + largestExtension + Math.max(largestBatch, varintLength(maxMessage) + maxMessage);
+}
+
+/** The largest frame that a publisher should send: of a batch, or of one message where that is all the server takes. */
+function usefulFrame(maxMessage: number): number {
+  return Math.min(largestBatch, messagesHeader + varintLength(maxMessage) + maxMessage);
+}
+
+/** A frame that waits to be appended, in memory of its own. */
+interface HeldFrame {
+  readonly segment: Segment;
+  readonly length: number;
+}
+
+/** What the publishing half of a session needs of it. */
+export interface PublishingSession {
+  /** Where answers go. */
+  readonly control: FrameWriter;
+  /** There may be something to write. */
+  stir(): void;
+}
+
+/** One topic that a session publishes to. */
+class Declaration implements Held {
+  readonly topic: Topic;
+  readonly numbers: PublisherNumbers;
+  readonly publishing: ServerPublishing;
+  /** Whether its acknowledgement is due. */
+  due = false;
+  readonly frames: HeldFrame[] = [];
+  heldBytes = 0;
+
+  constructor(publishing: ServerPublishing, topic: Topic, numbers: PublisherNumbers) {
+    this.publishing = publishing;
+    this.topic = topic;
+    this.numbers = numbers;
+  }
+
+  get pending(): boolean {
+    return this.frames.length > 0;
+  }
+
+  retry(): boolean {
+    return this.publishing.retry(this);
+  }
+}
+
+/** What one session publishes. */
+export class ServerPublishing {
+  readonly #platform: Platform;
+  readonly #topics: Topics;
+  readonly #publisher: string;
+  readonly #session: PublishingSession;
+  readonly #declarations = new Map<number, Declaration>();
+  #last: Declaration | null = null;
+  #due: Declaration[] = [];
+  #heldBytes = 0;
+
+  /** @param publisher id of the publisher */
+  constructor(platform: Platform, topics: Topics, publisher: string, session: PublishingSession) {
+    this.#platform = platform;
+    this.#topics = topics;
+    this.#publisher = publisher;
+    this.#session = session;
+  }
+
+  /** DECLARE. */
+  declare(body: BodyReader): void {
+    const { request, topic: name } = declare.read(body);
+    const topic = this.#topics.declare(name);
+    const numbers = typeof topic === "number" ? null : this.#topics.numbers(topic, this.#publisher);
+    if (typeof topic === "number" || numbers === null) {
+      const code = typeof topic === "number" ? topic : Code.publishers;
+      failed.write(this.#session.control, {
+        request,
+        kind: FrameType.declare,
+        code,
+        why: `topic ${name}: ${codeText(code)}`,
+      });
+      return;
+    }
+    if (!this.#declarations.has(topic.id)) {
+      this.#declarations.set(topic.id, new Declaration(this, topic, numbers.numbers));
+      numbers.numbers.sessions++;
+    }
+    topic.usedAt = numbers.numbers.usedAt = this.#platform.now();
+    const { maxMessage, topicCredit } = this.#topics.limits;
+    declared.write(this.#session.control, {
+      request,
+      topic: topic.id,
+      credit: topicCredit,
+      largestFrame: usefulFrame(maxMessage),
+      known: numbers.known ? 1 : 0,
+      last: numbers.numbers.last,
+    });
+  }
+
+  /** UNDECLARE. What is held is still appended. */
+  undeclare(body: BodyReader): void {
+    const { topic } = undeclare.read(body);
+    const declaration = this.#declarations.get(topic);
+    if (!declaration) throw new ProtocolError(Code.protocol, `UNDECLARE of topic ${topic}, which is not declared`);
+    if (declaration.pending) return;
+    this.#drop(declaration);
+    this.#declarations.delete(topic);
+    if (this.#last === declaration) this.#last = null;
+  }
+
+  /** A frame of messages, as it stands in the input. */
+  frame(reader: FrameReader, time: number): void {
+    const { segment, start, length } = reader;
+    const { view } = segment;
+    if (!messagesAgree(view, start, length)) {
+      throw new ProtocolError(Code.protocol, "the lengths in a frame of messages do not agree");
+    }
+    const id = view.getUint32(start + at.topic, true);
+    let declaration = this.#last;
+    if (declaration === null || declaration.topic.id !== id) {
+      declaration = this.#declarations.get(id) ?? null;
+      if (declaration === null) {
+        throw new ProtocolError(Code.protocol, `a frame for topic ${id}, which is not declared`);
+      }
+      this.#last = declaration;
+    }
+    if (declaration.pending || !this.#append(declaration, segment, start, length, time)) {
+      this.#hold(declaration, segment, start, length);
+    }
+  }
+
+  /** Whether acknowledgements are due. */
+  get pending(): boolean {
+    return this.#due.length > 0;
+  }
+
+  /** Writes the acknowledgements that are due, as far as one frame takes them. */
+  acknowledge(control: FrameWriter): void {
+    if (this.#due.length === 0) return;
+    const now = this.#due.splice(0, mostAcks);
+    control.begin(FrameType.ack).u16(now.length);
+    for (const declaration of now) {
+      control.u32(declaration.topic.id).u64(declaration.numbers.last);
+      declaration.due = false;
+    }
+    control.end();
+  }
+
+  /** Tries to append the oldest held frame of a topic. */
+  retry(declaration: Declaration): boolean {
+    const held = declaration.frames[0];
+    if (held === undefined) return true;
+    const { segment, length } = held;
+    if (!this.#append(declaration, segment, segment.start, length, this.#platform.time())) return false;
+    declaration.frames.shift();
+    this.#release(declaration, held);
+    this.#session.stir();
+    return true;
+  }
+
+  /** Lets go of everything; what was held was never acknowledged, and comes again. */
+  close(): void {
+    for (const declaration of this.#declarations.values()) this.#drop(declaration);
+    this.#declarations.clear();
+    this.#due = [];
+    this.#last = null;
+  }
+
+  /** Appends a frame, or finds that it was appended before, or refuses it. Returns whether it is dealt with. */
+  #append(declaration: Declaration, segment: Segment, start: number, length: number, time: number): boolean {
+    const { topic, numbers } = declaration;
+    const { bytes, view } = segment;
+    const number = readU64(view, start + at.number);
+    const count = view.getUint16(start + at.count, true);
+    const lastNumber = number + count - 1;
+    let code = this.#faultOf(segment, start, length, count);
+    if (code === Code.done && lastNumber > numbers.last) {
+      if (number <= numbers.last) {
+        code = Code.number;
+      } else {
+        if (topic.ordinal === 0) this.#topics.create(topic);
+        if (topic.append(bytes, start, length, count, time) !== "appended") return false;
+      }
+    }
+    if (code !== Code.done) {
+      refuse.write(this.#session.control, { topic: topic.id, number, count, code, why: codeText(code) });
+    }
+    if (lastNumber > numbers.last) numbers.last = lastNumber;
+    if (!declaration.due) {
+      declaration.due = true;
+      this.#due.push(declaration);
+    }
+    return true;
+  }
+
+  #faultOf(segment: Segment, start: number, length: number, count: number): Code {
+    const { maxMessage } = this.#topics.limits;
+    const code = faultOf(this.#platform, segment.bytes, segment.view, start, length);
+    if (code !== Code.done) return code;
+    const payload = segment.view.getUint32(start + at.payload, true);
+    // A batch is not looked into; that it is no larger than a batch may be bounds each of its messages.
+    const most = count > 1 ? usefulFrame(maxMessage) - messagesHeader : varintLength(maxMessage) + maxMessage;
+    return payload > most ? Code.messageTooLarge : Code.done;
+  }
+
+  #hold(declaration: Declaration, segment: Segment, start: number, length: number): void {
+    const { topicCredit, connectionCredit } = this.#topics.limits;
+    if (declaration.pending && declaration.heldBytes + length > topicCredit) {
+      throw new ProtocolError(
+        Code.credit,
+        `more than ${topicCredit} bytes of topic ${declaration.topic.name} unacknowledged`,
+      );
+    }
+    if (this.#heldBytes > 0 && this.#heldBytes + length > connectionCredit) {
+      throw new ProtocolError(Code.credit, `more than ${connectionCredit} bytes unacknowledged`);
+    }
+    const copy = this.#topics.pool.acquire(length, 0, 0);
+    if (copy === null) throw new ProtocolError(Code.inputMemory);
+    if (!this.#topics.inputs.reserve(copy.size)) {
+      this.#topics.pool.drop(copy);
+      throw new ProtocolError(Code.inputMemory);
+    }
+    copy.bytes.set(segment.bytes.subarray(start, start + length), copy.start);
+    const { topic } = declaration;
+    if (!declaration.pending) topic.held.push(declaration);
+    if (!this.#topics.blocked.has(topic)) {
+      this.#topics.blocked.add(topic);
+      topic.heldSince = this.#platform.now();
+    }
+    declaration.frames.push({ segment: copy, length });
+    declaration.heldBytes += length;
+    this.#heldBytes += length;
+  }
+
+  #release(declaration: Declaration, held: HeldFrame): void {
+    declaration.heldBytes -= held.length;
+    this.#heldBytes -= held.length;
+    this.#topics.inputs.release(held.segment.size);
+    this.#topics.pool.drop(held.segment);
+  }
+
+  #drop(declaration: Declaration): void {
+    const { topic, numbers, frames } = declaration;
+    const index = topic.held.indexOf(declaration);
+    if (index >= 0) topic.held.splice(index, 1);
+    for (const held of frames) this.#release(declaration, held);
+    frames.length = 0;
+    numbers.sessions--;
+    numbers.usedAt = topic.usedAt = this.#platform.now();
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * The server's side of a session.
+ *
+ * @module
+ */
+
+import { Code } from "./codes.ts";
+import type { Platform } from "./connection.ts";
+import * as frames from "./control.ts";
+import { ProtocolError, UsageError } from "./errors.ts";
+import { FrameType } from "./frame.ts";
+import { largestControl, largestHello } from "./limits.ts";
+import { Pattern } from "./pattern.ts";
+import { largestFrame, ServerPublishing } from "./server_publishing.ts";
+import { ServerSubscriptions, type SubscribingSession } from "./server_subscriptions.ts";
+import { Session } from "./session.ts";
+import type { Topics } from "./topics.ts";
+import type { FrameWriter } from "./frame_writer.ts";
+import type { Source } from "./output.ts";
+
+/** The most LIST requests that a session may have unanswered. */
+const mostLists = 16;
+/** LISTED frames are made up to about this many bytes before a write. */
+const listSize = 32 * 1024;
+
+/** What the sessions of one server share besides its topics. */
+export interface Sessions {
+  readonly agent: string;
+  /** The lag policy of subscriptions that ask for none. */
+  readonly defaultPolicy: number;
+  /** A session told its id. Ends another one of the same id; returns how the last one ended, if that is remembered. */
+  admit(session: ServerSession): { code: Code; why: string } | null;
+  /** A session ended. */
+  released(session: ServerSession): void;
+  /** Withholds the policy `wait` from an id. */
+  penalise(id: string): void;
+  /** Whether it is withheld. */
+  penalised(id: string): boolean;
+}
+
+interface Listing {
+  readonly request: number;
+  readonly pattern: Pattern;
+  ordinal: number;
+}
+
+/** The protocol state of one peer, on the server. */
+export class ServerSession extends Session implements SubscribingSession {
+  /** The peer's id, in hexadecimal, once it is known: its publisher's id too. */
+  id = "";
+  /** What the peer calls itself. */
+  agent = "";
+  readonly #topics: Topics;
+  readonly #sessions: Sessions;
+  #publishing: ServerPublishing | null = null;
+  #subscriptions: ServerSubscriptions | null = null;
+  #listings: Listing[] = [];
+  #draining = false;
+
+  constructor(platform: Platform, topics: Topics, sessions: Sessions) {
+    super(platform, topics.pool, topics.inputs, topics.limits);
+    this.#topics = topics;
+    this.#sessions = sessions;
+    this.reader.mostControl = largestHello;
+  }
+
+  get control(): FrameWriter {
+    return this.output.control;
+  }
+
+  add(source: Source): void {
+    this.output.add(source);
+  }
+
+  filter(keep: (source: Source) => boolean): void {
+    this.output.filter(keep);
+  }
+
+  penalise(): void {
+    this.#sessions.penalise(this.id);
+  }
+
+  get penalised(): boolean {
+    return this.#sessions.penalised(this.id);
+  }
+
+  /** Tells the peer that the server is shutting down: nothing more is appended, what is in the logs still goes. */
+  drain(timeout: number): void {
+    if (this.state === "greeting") this.close(Code.draining);
+    if (!this.alive) return;
+    this.#draining = true;
+    frames.drain.write(this.output.control, { timeout });
+    this.stir();
+  }
+
+  protected override greeted(): void {
+    this.sendPreamble();
+  }
+
+  protected override messages(): void {
+    if (this.#publishing === null) throw new ProtocolError(Code.protocol, "a frame of messages before any DECLARE");
+    // What comes now was not acknowledged: its publisher sends it again, to whoever listens here next.
+    if (this.#draining) return;
+    this.#publishing.frame(this.reader, this.platform.time());
+  }
+
+  protected override handle(type: number): boolean {
+    if (this.state === "greeting") {
+      if (type !== FrameType.hello) throw new ProtocolError(Code.protocol, "the first frame is not HELLO");
+      this.#hello();
+      return true;
+    }
+    switch (type) {
+      case FrameType.declare:
+        this.#publishing ??= new ServerPublishing(this.platform, this.#topics, this.id, this);
+        this.#publishing.declare(this.body);
+        return true;
+      case FrameType.undeclare:
+        this.#publishing?.undeclare(this.body);
+        return true;
+      case FrameType.points:
+        this.#subscribing().points(this.body);
+        return true;
+      case FrameType.subscribe:
+        this.#subscribing().subscribe(this.body);
+        return true;
+      case FrameType.unsubscribe:
+        this.#subscribing().unsubscribe(this.body);
+        return true;
+      case FrameType.pause:
+        this.#subscribing().pause(this.body);
+        return true;
+      case FrameType.resume:
+        this.#subscribing().resume(this.body);
+        return true;
+      case FrameType.list:
+        this.#list();
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  protected override prepare(): void {
+    const { control } = this.output;
+    this.#publishing?.acknowledge(control);
+    this.#subscriptions?.announce(control);
+    if (this.#listings.length > 0) this.#answerLists(control);
+  }
+
+  protected override quiet(): void {
+    if (!this.#draining || this.#publishing?.pending) return;
+    if (this.#subscriptions?.caughtUp ?? true) this.close(Code.draining);
+  }
+
+  override next(): Uint8Array | null {
+    const bytes = super.next();
+    // A cursor has moved: that may be what held frames wait for.
+    if (this.#topics.blocked.size > 0) this.#topics.retryHeld();
+    return bytes;
+  }
+
+  protected override released(): void {
+    this.#publishing?.close();
+    this.#subscriptions?.close();
+    this.#listings = [];
+    this.#sessions.released(this);
+  }
+
+  #subscribing(): ServerSubscriptions {
+    return this.#subscriptions ??= new ServerSubscriptions(this.#topics, this, this.#sessions.defaultPolicy);
+  }
+
+  #hello(): void {
+    const { session, agent } = frames.hello.read(this.body);
+    this.id = session;
+    this.agent = agent;
+    const ended = this.#sessions.admit(this);
+    if (!this.alive) return;
+    const { maxMessage, connectionCredit, idleTimeout } = this.#topics.limits;
+    this.reader.mostControl = largestControl;
+    this.reader.mostMessages = largestFrame(maxMessage);
+    this.opened();
+    frames.welcome.write(this.output.control, {
+      features: 0,
+      epoch: this.#topics.epoch,
+      time: this.platform.time(),
+      maxMessage,
+      connectionCredit,
+      idleTimeout,
+      closed: ended?.code ?? Code.done,
+      why: ended?.why ?? "",
+      agent: this.#sessions.agent,
+    });
+  }
+
+  #list(): void {
+    const { request, pattern } = frames.list.read(this.body);
+    const refuse = (code: Code, why: string) =>
+      frames.failed.write(this.output.control, { request, kind: FrameType.list, code, why });
+    if (this.#listings.length >= mostLists) {
+      refuse(Code.requests, `more than ${mostLists} LIST requests at once`);
+      return;
+    }
+    try {
+      this.#listings.push({ request, pattern: new Pattern(pattern), ordinal: 0 });
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      refuse(Code.pattern, error.message);
+    }
+  }
+
+  #answerLists(control: FrameWriter): void {
+    while (this.#listings.length > 0 && control.length < listSize) {
+      const listing = this.#listings[0]!;
+      const found = [];
+      for (let size = 0; size < listSize;) {
+        const topic = this.#topics.after(listing.ordinal, listing.pattern);
+        if (topic === null) {
+          this.#listings.shift();
+          frames.listed.write(control, { request: listing.request, last: 1, topics: found });
+          break;
+        }
+        const { id, name, log, ordinal } = topic;
+        found.push({
+          topic: id,
+          first: log.firstSequence,
+          next: log.nextSequence,
+          bytes: log.bytes,
+          time: log.lastTime,
+          name,
+        });
+        listing.ordinal = ordinal;
+        size += 37 + name.length * 3;
+        if (size >= listSize) frames.listed.write(control, { request: listing.request, last: 0, topics: found });
+      }
+    }
+  }
+}

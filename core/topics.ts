@@ -1,0 +1,258 @@
+/**
+ * All topics of a server: names, ids, the memory they share, and who is interested in topics to come.
+ *
+ * @module
+ */
+
+import { hex } from "./bytes.ts";
+import { Code } from "./codes.ts";
+import type { Platform } from "./connection.ts";
+import type { ServerLimits } from "./limits.ts";
+import { MemoryBudget } from "./memory.ts";
+import { isReserved, type Pattern, topicFault } from "./pattern.ts";
+import { SegmentPool } from "./segment_pool.ts";
+import { PublisherNumbers, Topic } from "./topic.ts";
+
+/** A subscription, as the registry sees it. */
+export interface Interest {
+  readonly patterns: readonly Pattern[];
+  /** A topic that matches was created. */
+  created(topic: Topic): void;
+  /** A topic that matched was forgotten. */
+  forgotten(topic: Topic): void;
+}
+
+/** The topics of one server. Single writer: everything here happens on the server's thread. */
+export class Topics {
+  readonly limits: Readonly<ServerLimits>;
+  readonly pool: SegmentPool;
+  /** The part of the memory that incoming bytes take. */
+  readonly inputs: MemoryBudget;
+  /** 128 random bits that name this life of the server, in hexadecimal. */
+  readonly epoch: string;
+  /** Topics with frames that could not be appended. */
+  readonly blocked: Set<Topic> = new Set();
+  /** Asked to close the connection that pins the oldest memory, when nothing else can go. Returns whether there was one. */
+  closeOldestPin: () => boolean = () => false;
+
+  readonly #platform: Platform;
+  readonly #byName = new Map<string, Topic>();
+  readonly #byId = new Map<number, Topic>();
+  /** Created topics, by ordinal. */
+  readonly #created: Topic[] = [];
+  /** Next sequence of forgotten topics by id, oldest first. */
+  readonly #tombstones = new Map<number, number>();
+  readonly #exact = new Map<string, Set<Interest>>();
+  readonly #wild = new Set<Interest>();
+  #nextId = 1;
+  #ordinal = 0;
+
+  constructor(
+    platform: Platform,
+    limits: Readonly<ServerLimits>,
+    allocate?: (size: number) => ArrayBufferLike,
+  ) {
+    this.#platform = platform;
+    this.limits = limits;
+    this.pool = new SegmentPool(new MemoryBudget(limits.memory), allocate);
+    this.pool.makeRoom = () => this.#evict() || this.closeOldestPin();
+    this.inputs = new MemoryBudget(limits.inputMemory);
+    const epoch = new Uint8Array(16);
+    platform.random(epoch);
+    this.epoch = hex(epoch);
+  }
+
+  /** Topics in number, declared ones included. */
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** The ordinal of the newest creation; 0 before the first. */
+  get ordinal(): number {
+    return this.#ordinal;
+  }
+
+  /**
+   * The topic of a name, declared now if there is none.
+   *
+   * @returns the topic, or why there can be none
+   */
+  declare(name: string): Topic | Code {
+    const found = this.#byName.get(name);
+    if (found) return found;
+    if (topicFault(name) !== null) return Code.topicName;
+    if (isReserved(name)) return Code.reservedTopic;
+    if (this.#byId.size >= this.limits.topics) return Code.topics;
+    const retention = { bytes: this.limits.retain, age: this.limits.retainFor };
+    const topic = new Topic(name, this.#nextId++, this.pool, retention, this.#platform.now());
+    this.#byName.set(name, topic);
+    this.#byId.set(topic.id, topic);
+    return topic;
+  }
+
+  /** The created topic of a name. */
+  get(name: string): Topic | undefined {
+    const topic = this.#byName.get(name);
+    return topic?.ordinal ? topic : undefined;
+  }
+
+  /** Created topics that match any of the patterns, in the order of creation. */
+  *matching(patterns: readonly Pattern[]): Generator<Topic> {
+    if (patterns.every((pattern) => pattern.exact)) {
+      const found = new Set(patterns.map((pattern) => this.get(pattern.text)));
+      found.delete(undefined);
+      yield* ([...found] as Topic[]).sort((a, b) => a.ordinal - b.ordinal);
+      return;
+    }
+    for (const topic of this.#created) {
+      if (patterns.some((pattern) => pattern.matches(topic.name))) yield topic;
+    }
+  }
+
+  /** The first created topic after an ordinal that matches: a place in the order that survives changes. */
+  after(ordinal: number, pattern: Pattern): Topic | null {
+    let low = 0;
+    let high = this.#created.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#created[middle]!.ordinal <= ordinal) low = middle + 1;
+      else high = middle;
+    }
+    for (let index = low; index < this.#created.length; index++) {
+      if (pattern.matches(this.#created[index]!.name)) return this.#created[index]!;
+    }
+    return null;
+  }
+
+  /**
+   * The numbers of a publisher in a topic.
+   *
+   * @returns them and whether they were known, or `null` when the topic has as many publishers as it takes
+   */
+  numbers(topic: Topic, publisher: string): { numbers: PublisherNumbers; known: boolean } | null {
+    const found = topic.publishers.get(publisher);
+    if (found) return { numbers: found, known: true };
+    if (topic.publishers.size >= this.limits.publishers && !this.#forgetPublisher(topic)) return null;
+    const numbers = new PublisherNumbers();
+    topic.publishers.set(publisher, numbers);
+    return { numbers, known: false };
+  }
+
+  /** The topic is about to get its first message: now it exists for everyone. */
+  create(topic: Topic): void {
+    topic.ordinal = ++this.#ordinal;
+    this.#created.push(topic);
+    for (const interest of this.#exact.get(topic.name) ?? []) interest.created(topic);
+    for (const interest of this.#wild) {
+      if (interest.patterns.some((pattern) => pattern.matches(topic.name))) interest.created(topic);
+    }
+  }
+
+  /** Begins to tell a subscription of topics that are created. */
+  addInterest(interest: Interest): void {
+    if (interest.patterns.some((pattern) => !pattern.exact)) {
+      this.#wild.add(interest);
+      return;
+    }
+    for (const { text } of interest.patterns) {
+      const interests = this.#exact.get(text);
+      if (interests) interests.add(interest);
+      else this.#exact.set(text, new Set([interest]));
+    }
+  }
+
+  /** Ends {@linkcode addInterest}. */
+  removeInterest(interest: Interest): void {
+    this.#wild.delete(interest);
+    for (const { text } of interest.patterns) {
+      const interests = this.#exact.get(text);
+      if (interests?.delete(interest) && interests.size === 0) this.#exact.delete(text);
+    }
+  }
+
+  /** What a forgotten topic's next sequence was; `undefined` when that is forgotten too. */
+  tombstone(id: number): number | undefined {
+    return this.#tombstones.get(id);
+  }
+
+  /** The topic of an id, created or only declared. */
+  byId(id: number): Topic | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Tries the held frames of all topics. */
+  retryHeld(): void {
+    for (const topic of this.blocked) {
+      if (topic.retry()) this.blocked.delete(topic);
+    }
+  }
+
+  /**
+   * Looks at the clock: closes those who hold publishers too long, expires, forgets.
+   *
+   * @param now monotonic milliseconds
+   */
+  tick(now: number): void {
+    for (const topic of this.blocked) topic.expel(now, this.limits.maxWait);
+    if (this.blocked.size > 0) this.retryHeld();
+    if (this.limits.retainFor !== Infinity) {
+      const time = this.#platform.time();
+      for (const topic of this.#created) topic.expire(time);
+    }
+  }
+
+  /** Forgets unused topics and publishers, and gives spare memory back. Meant to be called every few seconds. */
+  sweep(now: number): void {
+    const before = now - this.limits.forgetAfter;
+    for (const topic of this.#byId.values()) {
+      for (const [publisher, numbers] of topic.publishers) {
+        if (numbers.sessions === 0 && numbers.usedAt < before) topic.publishers.delete(publisher);
+      }
+      if (topic.usedAt < before && topic.unused) this.#forget(topic);
+    }
+    this.pool.trim();
+  }
+
+  #forget(topic: Topic): void {
+    this.#byName.delete(topic.name);
+    this.#byId.delete(topic.id);
+    if (topic.ordinal === 0) return;
+    this.#created.splice(this.#created.indexOf(topic), 1);
+    this.#tombstones.set(topic.id, topic.log.nextSequence);
+    if (this.#tombstones.size > this.limits.topics) {
+      this.#tombstones.delete(this.#tombstones.keys().next().value!);
+    }
+    for (const interest of this.#exact.get(topic.name) ?? []) interest.forgotten(topic);
+    for (const interest of this.#wild) interest.forgotten(topic);
+  }
+
+  #forgetPublisher(topic: Topic): boolean {
+    let oldest: string | null = null;
+    let usedAt = Infinity;
+    for (const [publisher, numbers] of topic.publishers) {
+      if (numbers.sessions === 0 && numbers.usedAt < usedAt) {
+        oldest = publisher;
+        usedAt = numbers.usedAt;
+      }
+    }
+    return oldest !== null && topic.publishers.delete(oldest);
+  }
+
+  /**
+   * Lets the oldest segment go of the topic furthest above an equal share, which is the one with the most memory. The
+   * segment with a topic's newest frame goes only when no topic has another.
+   */
+  #evict(): boolean {
+    return this.#evictFrom((topic) => topic.log.first !== topic.log.last) ||
+      this.#evictFrom((topic) => topic.log.first !== null);
+  }
+
+  #evictFrom(eligible: (topic: Topic) => boolean): boolean {
+    let largest: Topic | null = null;
+    for (const topic of this.#created) {
+      if (topic.log.memory > (largest?.log.memory ?? 0) && eligible(topic) && topic.evictable) largest = topic;
+    }
+    largest?.evict();
+    return largest !== null;
+  }
+}

@@ -1,0 +1,42 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { UsageError } from "../../core/errors.ts";
+import { isLoopback, parseServer, requireOpen } from "../../cli/endpoints.ts";
+
+for (
+  const [text, endpoint] of [
+    ["tcp://127.0.0.1", "tcp://127.0.0.1:7070"],
+    ["tcp://localhost:0", "tcp://localhost:0"],
+    ["tcp://[::1]:7000", "tcp://[::1]:7000"],
+  ] as const
+) {
+  Deno.test(`${text} is the server ${endpoint}`, () => assertEquals(parseServer(text), endpoint));
+}
+
+for (const text of ["tcp://h/topic", "tcp://h?topics=a", "udp://h", "h:7070", "-", ""]) {
+  Deno.test(`"${text}" is no server`, () => void assertThrows(() => parseServer(text), UsageError, "wrong endpoint"));
+}
+
+const hosts: Readonly<Record<string, boolean>> = {
+  "localhost": true,
+  "127.0.0.1": true,
+  "127.9.9.9": true,
+  "::1": true,
+  "::ffff:7f00:1": true,
+  "0.0.0.0": false,
+  "::": false,
+  "10.0.0.1": false,
+  "::ffff:a00:1": false,
+  "example.com": false,
+  "127.0.0.1.example.com": false,
+  "localhost.example.com": false,
+};
+
+for (const [host, loopback] of Object.entries(hosts)) {
+  Deno.test(`${host} ${loopback ? "is" : "is not"} loopback`, () => {
+    assertEquals(isLoopback(host), loopback);
+    const endpoint = host.includes(":") ? `tcp://[${host}]:1` : `tcp://${host}:1`;
+    requireOpen(endpoint, true);
+    if (loopback) requireOpen(endpoint, false);
+    else assertThrows(() => requireOpen(endpoint, false), UsageError, "is not on loopback");
+  });
+}

@@ -1,0 +1,54 @@
+/**
+ * What core needs of the platform, from this one.
+ *
+ * @module
+ */
+
+import { crc32 } from "node:zlib";
+import type { Platform } from "../core/connection.ts";
+
+/** `crypto.getRandomValues` refuses more at a time. */
+const randomLimit = 65_536;
+
+/** How far, in milliseconds, the stamps may be from the wall clock before they are set by it again. */
+const largestDrift = 5;
+
+/**
+ * Checksums from zlib, randomness and clocks from the runtime.
+ *
+ * @example
+ * ```ts
+ * import { platform } from "../transports/platform.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(platform.crc32(new TextEncoder().encode("123456789")), 0xcbf43926);
+ * ```
+ */
+export const platform: Platform = createPlatform();
+
+/** The platform with clocks other than the runtime's, each in milliseconds: monotonic, and Unix time. */
+export function createPlatform(now: () => number = () => performance.now(), wall: () => number = Date.now): Platform {
+  // The wall clock ticks in whole milliseconds; the monotonic one gives the digits after them. It alone would drift
+  // from the wall clock when that is corrected.
+  let origin = wall() - now();
+  return {
+    crc32: (bytes, seed = 0) => crc32(bytes, seed),
+    random(into) {
+      for (let from = 0; from < into.length; from += randomLimit) {
+        crypto.getRandomValues(into.subarray(from, from + randomLimit) as Uint8Array<ArrayBuffer>);
+      }
+    },
+    now,
+    time() {
+      const elapsed = now();
+      const unix = wall();
+      if (Math.abs(unix - origin - elapsed) > largestDrift) origin = unix - elapsed;
+      return Math.floor((origin + elapsed) * 1000);
+    },
+    after(delay, callback) {
+      const timer = setTimeout(callback, delay);
+      return () => clearTimeout(timer);
+    },
+    soon: queueMicrotask,
+  };
+}
