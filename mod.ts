@@ -3,7 +3,7 @@
  *
  * @example
  * ```ts
- * import { connect, listen, serve } from "stream";
+ * import { connect, listen, serve } from "@stream/stream";
  * import { assertEquals } from "@std/assert";
  *
  * await using server = serve();

@@ -50,6 +50,12 @@ export class OutputBuffer {
     if (this.#bytes.length > keptCapacity) this.#bytes = new Uint8Array(initialCapacity);
   }
 
+  /** Exchanges contents with another buffer. */
+  swap(other: OutputBuffer): void {
+    [this.#bytes, other.#bytes] = [other.#bytes, this.#bytes];
+    [this.#length, other.#length] = [other.#length, this.#length];
+  }
+
   /** Appends one byte. */
   byte(value: number): void {
     if (this.#length === this.#bytes.length) this.#grow(1);

@@ -8,8 +8,10 @@ import type { Command } from "@commander-js/extra-typings";
 import { UsageError } from "../core/errors.ts";
 import { isReserved, topicFault } from "../core/pattern.ts";
 import type { ExitStatus } from "./exit.ts";
+import { Feed } from "./feed.ts";
 import { LineSplitter } from "./lines.ts";
-import type { LogOptions } from "./log.ts";
+import { lossOf, openLink, untilAborted } from "./link.ts";
+import { Log, type LogOptions } from "./log.ts";
 import {
   addExamples,
   logOptions,
@@ -20,6 +22,7 @@ import {
   serverOption,
   valueOption,
 } from "./program.ts";
+import { terminalProgress } from "./progress.ts";
 import {
   ChunkSplitter,
   DelimitedSplitter,
@@ -212,7 +215,16 @@ function parseMessageRate(text: string): number {
   throw new UsageError(`"${text}" is a rate of bytes`, "give messages over time, such as 1000/s");
 }
 
+/** For how long a lost connection is tried again, in milliseconds. */
+const giveUpAfter = 60_000;
+
 /** Publishes until the source ends. */
-export function run(_options: PublishOptions, _signal: AbortSignal): Promise<ExitStatus> {
-  return Promise.reject(new Error("not written yet"));
+export async function run(options: PublishOptions, signal: AbortSignal): Promise<ExitStatus> {
+  using log = new Log(options.log);
+  using progress = terminalProgress(options.log.quiet);
+  await using link = await openLink({ ...options, giveUpAfter }, log, signal);
+  const feed = new Feed(link.publisher, options, log, progress);
+  await feed.run(AbortSignal.any([signal, lossOf(link)]));
+  await untilAborted(link.publisher.flush(), signal);
+  return feed.status;
 }

@@ -5,11 +5,15 @@
  */
 
 import type { Command } from "@commander-js/extra-typings";
+import { Code, codeName } from "../core/codes.ts";
 import { UsageError } from "../core/errors.ts";
 import { defaultLimits, largestMessage } from "../core/limits.ts";
+import { Server, type ServerEvent } from "../core/server.ts";
+import { listen } from "../transports/dial.ts";
+import { platform } from "../transports/platform.ts";
 import { parseServer, requireOpen } from "./endpoints.ts";
-import type { ExitStatus } from "./exit.ts";
-import type { LogOptions } from "./log.ts";
+import { ExitStatus } from "./exit.ts";
+import { Log, type LogOptions } from "./log.ts";
 import {
   addExamples,
   choiceOption,
@@ -19,6 +23,7 @@ import {
   repeatedOption,
   valueOption,
 } from "./program.ts";
+import { fileReason, printText } from "./stdio.ts";
 import { formatCount, formatDuration, parseCount, parseDuration, parseSize, spellSize } from "./units.ts";
 
 /** What the server does for a subscriber that retention overtakes. */
@@ -188,6 +193,52 @@ function parseRetention(given: Given): { retain: number; maxMessage: number } {
 }
 
 /** Runs a server until the signal; then drains it. */
-export function run(_options: ServeOptions, _signal: AbortSignal): Promise<ExitStatus> {
-  return Promise.reject(new Error("not written yet"));
+export async function run(options: ServeOptions, signal: AbortSignal): Promise<ExitStatus> {
+  using log = new Log(options.log);
+  using listeners = new DisposableStack();
+  const { listen: endpoints, lagPolicy, maxConnections: connections, drainTimeout } = options;
+  const { retain, retainFor, memory, maxMessage, maxWait } = options;
+  const opened = [];
+  for (const endpoint of endpoints) {
+    const onAcceptError = (error: unknown) =>
+      log.warn("cannot accept a connection", { listener: endpoint, why: fileReason(error) });
+    opened.push(listeners.use(await listen(endpoint, { onAcceptError })));
+  }
+  await using server = new Server({
+    platform,
+    limits: { retain, retainFor, memory, maxMessage, maxWait, connections, inputMemory: Math.ceil(memory / 4) },
+    lagPolicy,
+    onEvent: (event) => logEvent(event, log),
+  });
+  const serving = opened.map((listener) => server.serve(listener));
+  for (const { endpoint } of opened) printText(`listening ${endpoint}\n`);
+  await aborted(signal);
+  log.info("draining", { connections: server.connections, timeout: formatDuration(drainTimeout) });
+  await server.drain(drainTimeout);
+  await Promise.all(serving);
+  return ExitStatus.done;
+}
+
+function logEvent(event: ServerEvent, log: Log): void {
+  const { kind, peer } = event;
+  if (kind === "opened") {
+    log.info("session opened", { peer, agent: event.agent });
+  } else if (kind === "closed") {
+    const fields = { peer, reason: codeName(event.code), ...(event.why && { why: event.why }) };
+    if (event.code === Code.done || event.code === Code.draining) log.info("session closed", fields);
+    else log.warn("session closed", fields);
+  } else {
+    const { error } = event;
+    log.error("internal error: this is a bug, please report it", {
+      peer,
+      error: error instanceof Error ? `${error.stack}` : `${error}`,
+    });
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }

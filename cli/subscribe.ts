@@ -7,9 +7,11 @@
 import type { Command } from "@commander-js/extra-typings";
 import { UsageError } from "../core/errors.ts";
 import { Pattern } from "../core/pattern.ts";
+import type { StartPoint } from "../core/subscription.ts";
 import type { ExitStatus } from "./exit.ts";
 import type { FormatName } from "./format.ts";
-import type { LogOptions } from "./log.ts";
+import { openLink } from "./link.ts";
+import { Log, type LogOptions } from "./log.ts";
 import {
   addExamples,
   choiceOption,
@@ -21,7 +23,9 @@ import {
   valueOption,
 } from "./program.ts";
 import { lagPolicies, type LagPolicy } from "./serve.ts";
-import { parseStartPoint, type StartPoint } from "./start_point.ts";
+import { receive } from "./receive.ts";
+import { parseStartPoint } from "./start_point.ts";
+import { printError } from "./stdio.ts";
 import { parseCount, parseDuration } from "./units.ts";
 
 /** What the user asked of `stream subscribe`. */
@@ -34,10 +38,8 @@ export interface SubscribeOptions {
   readonly format: FormatName;
   /** `-v`: whether the topic goes before each message. */
   readonly withTopic: boolean;
-  /** Where each topic starts. */
+  /** Where each topic starts; `--last` is the newest message of each. */
   readonly from: StartPoint;
-  /** `--last`: whether the newest message of each topic comes first. */
-  readonly last: boolean;
   /** Leave after that many messages; `Infinity` for never. */
   readonly count: number;
   /** Leave when nothing has come for that many milliseconds; `Infinity` for never. */
@@ -121,8 +123,7 @@ export function declare(command: Command, program: Program): void {
         patterns,
         format,
         withTopic: given.verbose ?? false,
-        from: given.from ?? { at: "latest" },
-        last: given.last ?? false,
+        from: given.from ?? (given.last ? { last: 1 } : "latest"),
         count: given.count ?? Infinity,
         timeout: given.timeout ?? Infinity,
         expected: given.count ?? 1,
@@ -136,6 +137,21 @@ export function declare(command: Command, program: Program): void {
 }
 
 /** Subscribes until the signal, the count or the timeout. */
-export function run(_options: SubscribeOptions, _signal: AbortSignal): Promise<ExitStatus> {
-  return Promise.reject(new Error("not written yet"));
+export async function run(options: SubscribeOptions, signal: AbortSignal): Promise<ExitStatus> {
+  using log = new Log(options.log);
+  await using link = await openLink(options, log, signal);
+  const { from, lagPolicy, patterns } = options;
+  const subscription = link.subscribe(patterns, { from, ...(lagPolicy && { lagPolicy }) });
+  const { lagPolicy: granted } = await subscription.ready;
+  for (const pattern of patterns) sayReady(`subscribed ${pattern}`, options.log, log);
+  if (lagPolicy !== undefined && granted !== lagPolicy) {
+    log.warn(`the server grants the lag policy ${granted}, not ${lagPolicy}`);
+  }
+  return await receive(subscription, options, signal);
+}
+
+/** On stderr, so that a script need not sleep. */
+function sayReady(line: string, options: LogOptions, log: Log): void {
+  if (options.format === "json") log.info(line);
+  else if (!options.quiet) printError(line);
 }

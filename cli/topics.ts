@@ -6,9 +6,14 @@
 
 import type { Command } from "@commander-js/extra-typings";
 import { Pattern } from "../core/pattern.ts";
-import type { ExitStatus } from "./exit.ts";
-import type { LogOptions } from "./log.ts";
+import type { TopicInfo } from "../core/link.ts";
+import { ExitStatus } from "./exit.ts";
+import { formatTime } from "./format.ts";
+import { openLink } from "./link.ts";
+import { Log, type LogOptions } from "./log.ts";
 import { addExamples, logOptions, type Program, serverOf, serverOption } from "./program.ts";
+import { writeAll } from "./stdio.ts";
+import { formatBytes, formatCount } from "./units.ts";
 
 /** What the user asked of `stream topics`. */
 export interface TopicsOptions {
@@ -46,6 +51,32 @@ export function declare(command: Command, program: Program): void {
 }
 
 /** Lists the topics once. */
-export function run(_options: TopicsOptions, _signal: AbortSignal): Promise<ExitStatus> {
-  return Promise.reject(new Error("not written yet"));
+export async function run(options: TopicsOptions, signal: AbortSignal): Promise<ExitStatus> {
+  using log = new Log(options.log);
+  await using link = await openLink({ ...options, reconnect: false }, log, signal);
+  const topics = await link.topics(options.pattern);
+  topics.sort((a, b) => a.name < b.name ? -1 : 1);
+  const text = options.json ? topics.map(jsonLine).join("") : table(topics);
+  await writeAll(new TextEncoder().encode(text));
+  return ExitStatus.done;
+}
+
+function jsonLine({ name, first, next, bytes, time }: TopicInfo): string {
+  return JSON.stringify({ topic: name, first, next, messages: next - first, bytes, time: formatTime(time) }) + "\n";
+}
+
+/** Columns for people: how many messages are kept and which, how much they take, and when the newest came. */
+function table(topics: readonly TopicInfo[]): string {
+  const rows = topics.map(({ name, first, next, bytes, time }) => [
+    name,
+    formatCount(next - first),
+    next > first ? `${first}-${next - 1}` : "-",
+    formatBytes(bytes),
+    formatTime(time),
+  ]);
+  const columns = [["TOPIC", "MESSAGES", "SEQUENCES", "SIZE", "NEWEST"], ...rows];
+  const widths = columns[0]!.map((_, column) => Math.max(...columns.map((row) => row[column]!.length)));
+  return columns.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd() + "\n").join(
+    "",
+  );
 }

@@ -6,7 +6,7 @@
 
 import { hex } from "./bytes.ts";
 import { type ClientEvents, ClientSession, type ValuesOf, type Welcome } from "./client_session.ts";
-import { Code, codeName, codeText } from "./codes.ts";
+import { Code, codeText } from "./codes.ts";
 import type { Dial, Platform } from "./connection.ts";
 import * as frames from "./control.ts";
 import { Driver } from "./driver.ts";
@@ -23,6 +23,8 @@ import { Subscription, type SubscriptionOptions } from "./subscription.ts";
 
 /** All that a link may hold: what is to be sent, and what was received and not read. In bytes. */
 const memory = 256 * 1024 * 1024;
+/** For how long a connection is tried again while messages are unacknowledged, in milliseconds. */
+const giveUpAfter = 60_000;
 /** How often the clock is looked at, in milliseconds. */
 const tickInterval = 1_000;
 /** What this end calls itself. */
@@ -41,7 +43,10 @@ export interface LinkOptions {
   readonly platform: Platform;
   /** Whether a lost connection is made again: yes unless `false`. */
   readonly reconnect?: boolean;
-  /** For how long that is tried while a publisher has unacknowledged messages, in milliseconds: 60,000 unless given. */
+  /**
+   * For how long that is tried, in milliseconds. Unless given: 60,000 while the publisher has unacknowledged messages,
+   * and without end otherwise.
+   */
   readonly giveUpAfter?: number;
   readonly publisher?: PublisherOptions;
   /** Told of events as they happen. */
@@ -63,6 +68,13 @@ export interface TopicInfo {
   readonly bytes: number;
   /** Time of the newest message, Unix microseconds. */
   readonly time: number;
+}
+
+/** Why a connection was not made or not kept. */
+interface Loss {
+  readonly code: Code;
+  readonly why: string;
+  readonly error: Error;
 }
 
 interface Listing {
@@ -173,7 +185,7 @@ export class Link implements AsyncDisposable {
   topics(pattern = "#"): Promise<TopicInfo[]> {
     new Pattern(pattern);
     return new Promise((resolve, reject) => {
-      if (!this.session) throw this.#lostError("list topics", Code.connectionLost, "");
+      if (!this.session) throw this.#lostError("list topics at", "it is not connected");
       const request = this.#nextId++;
       this.#listings.set(request, { pattern, found: [], resolve, reject });
       this.session.send(frames.list, { request, pattern });
@@ -204,31 +216,28 @@ export class Link implements AsyncDisposable {
   /** Connects again and again until the link ends; returns the error that ended it. */
   async #run(connected: () => void): Promise<Error | null> {
     for (;;) {
-      const error = await this.#connect(connected);
+      const { code, why, error } = await this.#connect(connected);
       if (this.#ended) return null;
-      if (error !== null && !(this.#everConnected && this.#retries(error))) return error;
+      if (!this.#everConnected || this.#options.reconnect === false || final.has(code)) return error;
       const pause = this.#reconnect.pause();
-      const { code, why } = lossOf(error);
-      if (this.publisher.pending > 0 && this.#reconnect.elapsed + pause > (this.#options.giveUpAfter ?? 60_000)) {
-        const unacknowledged = `${this.publisher.pending} messages are not acknowledged`;
-        return new TransportError(
-          `reach ${this.endpoint} again`,
-          this.endpoint,
-          `${why || codeText(code)}; ${unacknowledged}`,
-        );
-      }
+      if (this.#reconnect.elapsed + pause > this.#giveUpAfter()) return this.#givenUp(why);
       this.#options.onEvent?.({ kind: "lost", code, why, retryIn: pause });
       if (!await this.#reconnect.wait(pause, this.#stop.signal)) return null;
     }
   }
 
-  #retries(error: Error): boolean {
-    if (this.#options.reconnect === false) return false;
-    return !(error instanceof ProtocolError && final.has(error.code));
+  #giveUpAfter(): number {
+    return this.#options.giveUpAfter ?? (this.publishing ? giveUpAfter : Infinity);
+  }
+
+  #givenUp(why: string): TransportError {
+    const { pending } = this.publisher;
+    const unacknowledged = pending === 0 ? "" : `: ${pending} messages are not acknowledged`;
+    return new TransportError(`reach ${this.endpoint} again`, this.endpoint, `${why}${unacknowledged}`);
   }
 
   /** Makes one connection and stays with it until it is lost; returns why. */
-  async #connect(connected: () => void): Promise<Error> {
+  async #connect(connected: () => void): Promise<Loss> {
     const { dial, platform } = this.#options;
     try {
       const connection = await dial(this.endpoint, this.#stop.signal);
@@ -250,26 +259,26 @@ export class Link implements AsyncDisposable {
         cancel();
         this.#session = null;
       }
-      return this.#endOf(session.code, session.why);
+      const why = session.why || codeText(session.code);
+      return { code: session.code, why, error: this.#errorOf(session.code, why) };
     } catch (error) {
-      return error as Error;
+      if (error instanceof TransportError) return { code: Code.connectionLost, why: error.message, error };
+      // A wrong endpoint, or a bug of ours: trying again would not help.
+      return { code: Code.protocol, why: "", error: error as Error };
     }
   }
 
   /** What the end of a session means to those who use the link. */
-  #endOf(code: Code, why: string): Error {
-    if (code === Code.connectionLost) {
-      return this.#lostError(this.#everConnected ? "keep the connection to" : "connect to", code, why);
-    }
+  #errorOf(code: Code, why: string): Error {
+    if (final.has(code)) return new ProtocolError(code, why);
     if (code === Code.connections && !this.#everConnected) {
       return new RefusedError(`connect to ${this.endpoint}`, code, why);
     }
-    if (code === Code.done || code === Code.handshakeTimeout) return this.#lostError("connect to", code, why);
-    return new ProtocolError(code, why);
+    return this.#lostError(this.#everConnected ? "keep the connection to" : "connect to", why);
   }
 
-  #lostError(attempted: string, code: Code, why: string): TransportError {
-    return new TransportError(`${attempted} ${this.endpoint}`, this.endpoint, why || codeText(code));
+  #lostError(attempted: string, why: string): TransportError {
+    return new TransportError(`${attempted} ${this.endpoint}`, this.endpoint, why);
   }
 
   #tick(session: ClientSession): () => void {
@@ -319,7 +328,7 @@ export class Link implements AsyncDisposable {
     this.#welcome = null;
     this.publisher.lost();
     for (const subscription of [...this.#subscriptions.values()]) subscription.lost();
-    this.#failListings(this.#lostError("list topics at", code, why));
+    this.#failListings(this.#lostError("list topics at", why || codeText(code)));
   }
 
   #listed(values: ValuesOf<typeof frames.listed>): void {
@@ -365,11 +374,4 @@ export class Link implements AsyncDisposable {
       ended: (code, why) => this.#lost(code, why),
     };
   }
-}
-
-function lossOf(error: Error): { code: Code; why: string } {
-  if (error instanceof ProtocolError) {
-    return { code: error.code, why: error.message.slice(codeName(error.code).length + 2) };
-  }
-  return { code: Code.connectionLost, why: error.message };
 }

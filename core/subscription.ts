@@ -102,6 +102,8 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
   #confirmed = false;
   #paused = false;
   #ended = false;
+  /** Whether it ended because its owner left: then nothing more is read. */
+  #left = false;
   #error: Error | null = null;
   #arrived: (() => void) | null = null;
   #leaving: (() => void) | null = null;
@@ -146,6 +148,7 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
    */
   async *events(): AsyncGenerator<SubscriptionEvent> {
     for (;;) {
+      if (this.#left) return;
       const entry = this.#inbox.shift();
       if (entry === null) {
         if (this.#error) throw this.#error;
@@ -167,7 +170,8 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
   /** Leaves. Resolves when nothing more will come; what was received and not read is forgotten. */
   async close(): Promise<void> {
     if (this.#ended) return;
-    this.#ended = true;
+    this.#ended = this.#left = true;
+    this.#arrive();
     const { session } = this.#link;
     if (session?.state === "open" && this.#epoch !== noId) {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -273,7 +277,7 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
         const { topic, sequence: first, count } = batch;
         yield gapEvent({ kind: "gap", topic, first, last: first + count - 1, code });
       }
-      if (this.#ended && this.#error === null) return;
+      if (this.#left) return;
     }
   }
 
@@ -299,7 +303,6 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
   #finish(): void {
     this.#inbox.clear();
     this.#link.remove(this);
-    this.#arrive();
   }
 }
 

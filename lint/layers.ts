@@ -17,8 +17,8 @@ const sharedTransports = ["schemes", "endpoint", "fault", "platform", "socket"];
 /** The only file that imports the transports themselves: scheme -> how to dial and listen. */
 const transportTable = "dial";
 
-/** Names of the import map that stand for files of the project. */
-const mapped: Record<string, string> = { stream: "mod.ts" };
+/** Names that stand for files of the project. */
+const mapped: Record<string, string> = { "@stream/stream": "mod.ts" };
 
 const root = new URL("../", import.meta.url);
 

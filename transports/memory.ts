@@ -58,7 +58,7 @@ export interface MemoryListener extends Listener {
 }
 
 /** Listens in memory. Every connection has the properties given. */
-export function memoryListen(options: MemoryOptions = {}, name = "memory"): MemoryListener {
+export function memoryListener(options: MemoryOptions = {}, name = "memory"): MemoryListener {
   const arrived: Connection[] = [];
   const waiting: ((connection: Connection | null) => void)[] = [];
   let dialled = 0;

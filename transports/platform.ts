@@ -4,11 +4,11 @@
  * @module
  */
 
+// From `node:` even where a global would do: examples in core import this file, and there those globals have no types.
+import { randomFillSync } from "node:crypto";
+import { performance } from "node:perf_hooks";
 import { crc32 } from "node:zlib";
 import type { Platform } from "../core/connection.ts";
-
-/** `crypto.getRandomValues` refuses more at a time. */
-const randomLimit = 65_536;
 
 /** How far, in milliseconds, the stamps may be from the wall clock before they are set by it again. */
 const largestDrift = 5;
@@ -33,11 +33,7 @@ export function createPlatform(now: () => number = () => performance.now(), wall
   let origin = wall() - now();
   return {
     crc32: (bytes, seed = 0) => crc32(bytes, seed),
-    random(into) {
-      for (let from = 0; from < into.length; from += randomLimit) {
-        crypto.getRandomValues(into.subarray(from, from + randomLimit) as Uint8Array<ArrayBuffer>);
-      }
-    },
+    random: (into) => void randomFillSync(into),
     now,
     time() {
       const elapsed = now();

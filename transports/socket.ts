@@ -124,7 +124,7 @@ const acceptPause = 100;
 /** How a listener over sockets may be set up. */
 export interface SocketListenerOptions {
   /** Told of each connection that failed while it was being accepted; what it throws is a bug. */
-  readonly onAcceptError?: (error: unknown) => void;
+  readonly onAcceptError?: (error: Error) => void;
   /** Waits a number of milliseconds, or until the signal aborts; a timer unless given. */
   readonly pause?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }
@@ -133,7 +133,7 @@ export interface SocketListenerOptions {
 export class SocketListener implements Listener {
   readonly endpoint: string;
   readonly #acceptor: SocketAcceptor;
-  readonly #onAcceptError: (error: unknown) => void;
+  readonly #onAcceptError: (error: Error) => void;
   readonly #pause: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   readonly #closing = new AbortController();
 
@@ -156,7 +156,7 @@ export class SocketListener implements Listener {
         return new SocketConnection(await this.#acceptor.accept(), this.endpoint);
       } catch (error) {
         if (signal.aborted) break;
-        this.#onAcceptError(error);
+        this.#onAcceptError(error instanceof Error ? error : new Error(String(error)));
         // One that was reset before it was accepted is gone. Anything else (no open files left, no memory) would fail
         // again at once, and lasts until something is freed.
         if (!["ECONNABORTED", "ECONNRESET", "EPIPE"].includes(errorCode(error))) await this.#pause(acceptPause, signal);

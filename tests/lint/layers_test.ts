@@ -18,7 +18,7 @@ const allowed: [path: string, specifier: string][] = [
   ["transports/dial.ts", "./tcp.ts"],
   ["mod.ts", "./transports/dial.ts"],
   ["cli/publish.ts", "../mod.ts"],
-  ["cli/publish.ts", "stream"],
+  ["cli/publish.ts", "@stream/stream"],
   ["cli/publish.ts", "../transports/dial.ts"],
   ["cli/publish.ts", "../core/errors.ts"],
   ["cli/main.ts", "@commander-js/extra-typings"],
@@ -29,7 +29,7 @@ const allowed: [path: string, specifier: string][] = [
 const refused: [path: string, specifier: string, why: string][] = [
   ["core/log.ts", "../transports/tcp.ts", "transports stands above core"],
   ["core/log.ts", "../mod.ts", "mod.ts stands above core"],
-  ["core/log.ts", "stream", "mod.ts stands above core"],
+  ["core/log.ts", "@stream/stream", "mod.ts stands above core"],
   ["core/log.ts", "../cli/units.ts", "cli stands above core"],
   ["core/log.ts", "node:zlib", "core imports nothing but core"],
   ["core/log.ts", "npm:fast-check", "core imports nothing but core"],

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { TransportError } from "../../core/errors.ts";
-import { memoryListen, type MemoryListener, type MemoryOptions, memoryPair } from "../../transports/memory.ts";
+import { type MemoryListener, memoryListener, type MemoryOptions, memoryPair } from "../../transports/memory.ts";
 import { contract, pattern, readUpTo, writeAll } from "./contract.ts";
 
 function memoryContract(name: string, options: MemoryOptions): void {
   contract(name, {
-    listen: () => memoryListen(options),
+    listen: () => memoryListener(options),
     dial: (listener) => (listener as MemoryListener).dial(listener.endpoint),
     dialWith: (listener, signal) => (listener as MemoryListener).dial(listener.endpoint, signal),
     overflow: 200_000,
@@ -64,7 +64,7 @@ Deno.test("memory: a failure ends what waits", async () => {
 });
 
 Deno.test("memory: connections that nobody accepted end with the listener", async () => {
-  const listener = memoryListen();
+  const listener = memoryListener();
   using here = await listener.dial(listener.endpoint);
   listener.close();
   assertEquals(await here.read(new Uint8Array(1)), null);

@@ -1,0 +1,89 @@
+/**
+ * The link of a command to its server: what happens to it goes to the log.
+ *
+ * @module
+ */
+
+import { codeName } from "../core/codes.ts";
+import { Link, type LinkEvent } from "../core/link.ts";
+import { dial } from "../transports/dial.ts";
+import { platform } from "../transports/platform.ts";
+import type { Log } from "./log.ts";
+import { formatCount, formatDuration } from "./units.ts";
+
+/** What a command says of its link. */
+export interface LinkCommand {
+  /** The server's endpoint. */
+  readonly server: string;
+  /** Whether a connection that is lost is made again. */
+  readonly reconnect: boolean;
+  /** Whether messages are kept until they are acknowledged. */
+  readonly acknowledge?: boolean;
+  /** For how long a lost connection is tried again, in milliseconds; without it, as long as it takes. */
+  readonly giveUpAfter?: number;
+}
+
+/**
+ * Connects.
+ *
+ * @throws {TransportError} when there is no connection to be had
+ * @throws the signal's reason when it aborts
+ */
+export function openLink(command: LinkCommand, log: Log, signal: AbortSignal): Promise<Link> {
+  const { server, reconnect, acknowledge = true, giveUpAfter } = command;
+  return new Link(server, {
+    dial,
+    platform,
+    signal,
+    reconnect,
+    ...(giveUpAfter !== undefined && { giveUpAfter }),
+    publisher: {
+      acknowledge,
+      onRefused: ({ topic, count, code, why }) => {
+        log.error(`${messages(count)} refused`, { topic, reason: codeName(code), why });
+      },
+      onPossibleDuplicates: (topic, count) => {
+        log.warn(`${messages(count)} sent again to a server that may have them`, { topic });
+      },
+    },
+    onEvent: (event) => logEvent(event, server, log),
+  }).open();
+}
+
+/** A signal that aborts, with the error, when the link is lost for good. */
+export function lossOf(link: Link): AbortSignal {
+  const controller = new AbortController();
+  link.closed.then((error) => controller.abort(error ?? undefined));
+  return controller.signal;
+}
+
+/** Waits for what cannot be aborted, or for the signal. */
+export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let stop = () => {};
+  const stopped = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+  });
+  try {
+    return await Promise.race([promise, stopped]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+function messages(count: number): string {
+  return `${formatCount(count)} ${count === 1 ? "message" : "messages"}`;
+}
+
+function logEvent(event: LinkEvent, server: string, log: Log): void {
+  if (event.kind === "connected") {
+    if (event.again) log.warn("connected again", { server });
+    else log.debug("connected", { server });
+  } else if (event.kind === "lost") {
+    const retry = formatDuration(Math.round(event.retryIn));
+    log.warn("connection lost", { server, reason: codeName(event.code), why: event.why, retry });
+  } else {
+    log.warn("the server says why", { server, reason: codeName(event.code), why: event.why });
+  }
+}

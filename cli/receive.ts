@@ -1,0 +1,107 @@
+/**
+ * Receives for `stream subscribe`: from a subscription to stdout, until there is enough.
+ *
+ * @module
+ */
+
+import type { Batch } from "../core/batch.ts";
+import type { GapEvent, Subscription } from "../core/subscription.ts";
+import { ExitStatus } from "./exit.ts";
+import { type Gap, type MessageFormat, messageFormat } from "./format.ts";
+import { printError } from "./stdio.ts";
+import { StdoutWriter } from "./stdout_writer.ts";
+import type { SubscribeOptions } from "./subscribe.ts";
+
+/**
+ * Writes messages until the count, the timeout or the signal.
+ *
+ * @throws the signal's reason when it aborts
+ */
+export async function receive(
+  subscription: Subscription,
+  options: SubscribeOptions,
+  signal: AbortSignal,
+): Promise<ExitStatus> {
+  const receiver = new Receiver(subscription, options);
+  const stop = () => receiver.leave();
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    const status = await receiver.run();
+    signal.throwIfAborted();
+    return status;
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+class Receiver {
+  readonly #subscription: Subscription;
+  readonly #options: SubscribeOptions;
+  readonly #output: StdoutWriter;
+  readonly #format: MessageFormat;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #received = 0;
+  #timedOut = false;
+  #lost = false;
+
+  constructor(subscription: Subscription, options: SubscribeOptions) {
+    this.#subscription = subscription;
+    this.#options = options;
+    this.#output = new StdoutWriter(() => this.leave());
+    this.#format = messageFormat(options.format, this.#output.filling, options.withTopic);
+  }
+
+  /** Makes {@linkcode Receiver.run} end. */
+  leave(): void {
+    this.#subscription.close();
+  }
+
+  async run(): Promise<ExitStatus> {
+    this.#startTimer();
+    try {
+      for await (const event of this.#subscription.events()) {
+        if (event.kind === "batch") this.#write(event);
+        else if (event.kind === "gap") this.#tell(event);
+        else this.#tell({ topic: this.#options.patterns.join(" "), first: 0, last: 0, lost: 0, reason: "restarted" });
+        if (this.#received >= this.#options.count) break;
+        if (this.#output.full) await this.#output.flush();
+        this.#startTimer();
+      }
+    } finally {
+      clearTimeout(this.#timer);
+    }
+    await this.#output.flush();
+    if (this.#options.strict && this.#lost) return ExitStatus.lost;
+    return this.#timedOut && this.#received < this.#options.expected ? ExitStatus.timedOut : ExitStatus.done;
+  }
+
+  #write(batch: Batch): void {
+    batch.truncate(this.#options.count - this.#received);
+    const { topic, sequence, time, bytes, count } = batch;
+    for (let i = 0; i < count; i++) {
+      this.#format.message(topic, sequence + i, time, bytes, batch.start(i), batch.end(i));
+    }
+    this.#received += count;
+    this.#output.send();
+  }
+
+  #tell({ topic, first, last, lost, reason }: Omit<GapEvent, "kind">): void {
+    this.#lost = true;
+    const known = (number: number) => number === 0 ? null : number;
+    const gap: Gap = { topic, first: known(first), last: known(last), lost: known(lost), reason };
+    const line = this.#format.gap(gap);
+    if (line === null) this.#output.send();
+    else printError(line);
+  }
+
+  #startTimer(): void {
+    const { timeout } = this.#options;
+    if (timeout === Infinity) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timedOut = true;
+      this.leave();
+    }, timeout);
+  }
+}
