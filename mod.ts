@@ -40,15 +40,8 @@ export { Link, type LinkEvent, type LinkOptions, type TopicInfo } from "./core/l
 export { Pattern } from "./core/pattern.ts";
 export { Publisher, type PublisherOptions, type Refusal } from "./core/publisher.ts";
 export { type LagPolicy, Server, type ServerEvent, type ServerOptions } from "./core/server.ts";
-export {
-  GapError,
-  type GapEvent,
-  type Granted,
-  type StartPoint,
-  Subscription,
-  type SubscriptionEvent,
-  type SubscriptionOptions,
-} from "./core/subscription.ts";
+export { GapError, type GapEvent, type SubscriptionEvent } from "./core/events.ts";
+export { type Granted, type StartPoint, Subscription, type SubscriptionOptions } from "./core/subscription.ts";
 export { listen } from "./transports/dial.ts";
 
 /** The endpoint that a server listens on, and that is connected to, where none is given. */

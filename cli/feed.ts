@@ -80,7 +80,6 @@ export class Feed {
         await this.#wait(signal);
         from = splitter.push(chunk, from);
       }
-      this.#progress?.update(this.#publisher.sent, this.#bytes);
       if (this.#left === 0) return;
     }
     await this.#wait(signal);
@@ -91,6 +90,7 @@ export class Feed {
   async #wait(signal: AbortSignal): Promise<void> {
     await untilAborted(this.#publisher.ready(), signal);
     if (this.#pace) await this.#pace.wait(signal);
+    this.#progress?.update(this.#publisher.sent, this.#bytes);
   }
 
   /** Sends one message. Returns `false` where {@linkcode Feed.#wait} comes before the next. */

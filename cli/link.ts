@@ -66,7 +66,13 @@ export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal):
     signal.addEventListener("abort", stop, { once: true });
   });
   try {
-    return await Promise.race([promise, stopped]);
+    const value = await Promise.race([promise, stopped]);
+    // An abort closes the link, which settles what was waited for: the abort is what happened.
+    signal.throwIfAborted();
+    return value;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
   } finally {
     signal.removeEventListener("abort", stop);
   }

@@ -79,6 +79,15 @@ export function terminalProgress(quiet: boolean): Progress | null {
   return new Progress({
     write: (text) => void Deno.stderr.writeSync(encoder.encode(text)),
     now: () => performance.now(),
-    columns: () => Deno.consoleSize().columns,
+    columns: terminalColumns,
   });
+}
+
+/** A terminal that does not know its width, such as a container's, says 0 or nothing. */
+function terminalColumns(): number {
+  try {
+    return Deno.consoleSize().columns || 80;
+  } catch {
+    return 80;
+  }
 }

@@ -7,7 +7,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import { UsageError } from "../core/errors.ts";
 import { isReserved, topicFault } from "../core/pattern.ts";
-import type { ExitStatus } from "./exit.ts";
+import { type ExitStatus, Failure } from "./exit.ts";
 import { Feed } from "./feed.ts";
 import { LineSplitter } from "./lines.ts";
 import { lossOf, openLink, untilAborted } from "./link.ts";
@@ -224,7 +224,13 @@ export async function run(options: PublishOptions, signal: AbortSignal): Promise
   using progress = terminalProgress(options.log.quiet);
   await using link = await openLink({ ...options, giveUpAfter }, log, signal);
   const feed = new Feed(link.publisher, options, log, progress);
-  await feed.run(AbortSignal.any([signal, lossOf(link)]));
+  try {
+    await feed.run(AbortSignal.any([signal, lossOf(link)]));
+  } catch (error) {
+    // An input that breaks off does not undo what came before.
+    if (error instanceof Failure) await untilAborted(link.publisher.flush(), signal);
+    throw error;
+  }
   await untilAborted(link.publisher.flush(), signal);
   return feed.status;
 }

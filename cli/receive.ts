@@ -5,7 +5,8 @@
  */
 
 import type { Batch } from "../core/batch.ts";
-import type { GapEvent, Subscription } from "../core/subscription.ts";
+import type { GapEvent } from "../core/events.ts";
+import type { Subscription } from "../core/subscription.ts";
 import { ExitStatus } from "./exit.ts";
 import { type Gap, type MessageFormat, messageFormat } from "./format.ts";
 import { printError } from "./stdio.ts";
@@ -65,13 +66,18 @@ class Receiver {
         else if (event.kind === "gap") this.#tell(event);
         else this.#tell({ topic: this.#options.patterns.join(" "), first: 0, last: 0, lost: 0, reason: "restarted" });
         if (this.#received >= this.#options.count) break;
-        if (this.#output.full) await this.#output.flush();
+        if (this.#output.full) {
+          // While nobody reads stdout it is not the server that is silent.
+          clearTimeout(this.#timer);
+          await this.#output.flush();
+        }
         this.#startTimer();
       }
     } finally {
       clearTimeout(this.#timer);
+      // What has come is written, whatever ended it.
+      await this.#output.flush();
     }
-    await this.#output.flush();
     if (this.#options.strict && this.#lost) return ExitStatus.lost;
     return this.#timedOut && this.#received < this.#options.expected ? ExitStatus.timedOut : ExitStatus.done;
   }

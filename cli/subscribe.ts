@@ -10,7 +10,7 @@ import { Pattern } from "../core/pattern.ts";
 import type { StartPoint } from "../core/subscription.ts";
 import type { ExitStatus } from "./exit.ts";
 import type { FormatName } from "./format.ts";
-import { openLink } from "./link.ts";
+import { openLink, untilAborted } from "./link.ts";
 import { Log, type LogOptions } from "./log.ts";
 import {
   addExamples,
@@ -142,7 +142,7 @@ export async function run(options: SubscribeOptions, signal: AbortSignal): Promi
   await using link = await openLink(options, log, signal);
   const { from, lagPolicy, patterns } = options;
   const subscription = link.subscribe(patterns, { from, ...(lagPolicy && { lagPolicy }) });
-  const { lagPolicy: granted } = await subscription.ready;
+  const { lagPolicy: granted } = await untilAborted(subscription.ready, signal);
   for (const pattern of patterns) sayReady(`subscribed ${pattern}`, options.log, log);
   if (lagPolicy !== undefined && granted !== lagPolicy) {
     log.warn(`the server grants the lag policy ${granted}, not ${lagPolicy}`);

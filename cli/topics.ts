@@ -9,7 +9,7 @@ import { Pattern } from "../core/pattern.ts";
 import type { TopicInfo } from "../core/link.ts";
 import { ExitStatus } from "./exit.ts";
 import { formatTime } from "./format.ts";
-import { openLink } from "./link.ts";
+import { openLink, untilAborted } from "./link.ts";
 import { Log, type LogOptions } from "./log.ts";
 import { addExamples, logOptions, type Program, serverOf, serverOption } from "./program.ts";
 import { writeAll } from "./stdio.ts";
@@ -54,7 +54,7 @@ export function declare(command: Command, program: Program): void {
 export async function run(options: TopicsOptions, signal: AbortSignal): Promise<ExitStatus> {
   using log = new Log(options.log);
   await using link = await openLink({ ...options, reconnect: false }, log, signal);
-  const topics = await link.topics(options.pattern);
+  const topics = await untilAborted(link.topics(options.pattern), signal);
   topics.sort((a, b) => a.name < b.name ? -1 : 1);
   const text = options.json ? topics.map(jsonLine).join("") : table(topics);
   await writeAll(new TextEncoder().encode(text));

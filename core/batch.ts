@@ -13,11 +13,13 @@ import { findMessages } from "./payload.ts";
 
 /** One message. Its payload is the receiver's own. */
 export interface Message {
+  /** The topic it was published to. */
   readonly topic: string;
   /** Its number in its topic, from 1. */
   readonly sequence: number;
   /** When the server got it: Unix microseconds. */
   readonly time: number;
+  /** What was published. */
   readonly payload: Uint8Array;
 }
 
@@ -26,6 +28,7 @@ export interface Message {
  * used again.
  */
 export class Batch {
+  /** Tells it from the other events of a subscription. */
   readonly kind = "batch";
   /** The topic of all of them. */
   topic = "";
@@ -73,6 +76,7 @@ export class Batch {
   /**
    * Becomes the messages of a frame.
    *
+   * @internal
    * @param floor messages below this sequence are left out
    * @returns {@linkcode Code.done}, or why the frame is of no use: the batch is empty then, `sequence` and `count` say
    *   what is missing

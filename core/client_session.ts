@@ -23,6 +23,12 @@ export type ValuesOf<C> = C extends Control<infer F extends Fields> ? Values<F> 
 /** What a server said in its greeting. */
 export type Welcome = ValuesOf<typeof frames.welcome>;
 
+/**
+ * The most bytes of requests that wait to be written: after a reconnect, one DECLARE and one resume point for each of the
+ * many topics that a server may have.
+ */
+const mostRequests = 64 * 1024 * 1024;
+
 /** Who is told what a server says. */
 export interface ClientEvents {
   /** The server greeted: requests may be sent. */
@@ -72,6 +78,7 @@ export class ClientSession extends Session {
   ) {
     super(platform, pool, inputs, deadlines);
     this.#events = events;
+    this.mostOutput = mostRequests;
     this.sendPreamble();
     frames.hello.write(this.output.control, { features: 0, session: id, agent });
   }

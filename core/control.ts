@@ -150,7 +150,10 @@ export const announce = control("announce", {
   name: "text",
 });
 
-/** Messages that a subscription will not get. A `last` of 0 stands for "how many is not known". */
+/**
+ * Messages that a subscription will not get. A `last` of 0 stands for "how many is not known". With the code `forgotten`
+ * nothing of the topic comes any more; `last` is then `first - 1` if nothing is missing.
+ */
 export const gap = control("gap", { subscription: "u32", topic: "u32", first: "u64", last: "u64", code: "u16" });
 
 /** Ends a subscription. */

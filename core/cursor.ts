@@ -38,7 +38,7 @@ export class Cursor {
   /** @param sequence of the first message to read; the frame that holds it is read whole */
   constructor(log: TopicLog, sequence: number) {
     this.log = log;
-    this.#sequence = Math.min(sequence, log.nextSequence);
+    this.#sequence = Math.max(1, Math.min(sequence, log.nextSequence));
     if (this.#sequence >= log.firstSequence) this.#seek(this.#sequence);
   }
 

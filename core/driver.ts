@@ -14,6 +14,8 @@ export class Driver {
   readonly #connection: Connection;
   #scheduled = false;
   #finished = false;
+  /** What is a bug of ours, once there was one. */
+  #bug: { readonly error: unknown } | null = null;
   readonly #closed = Promise.withResolvers<void>();
 
   constructor(session: Session, connection: Connection) {
@@ -30,18 +32,31 @@ export class Driver {
   async run(): Promise<void> {
     const session = this.#session;
     this.#wake();
-    try {
-      for (;;) {
-        const space = session.space();
-        if (space.length === 0) break;
-        const count = await this.#read(space);
-        if (count === null) break;
-        session.received(count);
-      }
-    } finally {
-      if (session.alive) session.abort(Code.internal);
+    for (;;) {
+      const space = this.#try(() => session.space());
+      if (space === null) continue;
+      if (space.length === 0) break;
+      const count = await this.#read(space);
+      if (count === null) break;
+      this.#try(() => session.received(count));
     }
     await this.#closed.promise;
+    if (this.#bug !== null) throw this.#bug.error;
+  }
+
+  /** Does something that throws only for a bug of ours. That ends the session as any other reason does: the peer is told. */
+  #try<T>(what: () => T): T | null {
+    try {
+      return what();
+    } catch (error) {
+      this.#bug ??= { error };
+      try {
+        this.#session.close(Code.internal);
+      } catch {
+        this.#session.abort(Code.internal);
+      }
+      return null;
+    }
   }
 
   /** Reads, and tells the session when there will be no more. */
@@ -74,7 +89,9 @@ export class Driver {
     this.#scheduled = false;
     const session = this.#session;
     if (session.writing || session.state === "closed") return;
-    const bytes = session.next();
+    const bug = this.#bug;
+    const bytes = this.#try(() => session.next());
+    if (this.#bug !== bug) return;
     if (bytes !== null) this.#write(bytes);
     else if (session.state === "closing" && !this.#finished) {
       // The peer reads the last frame only if this side does not reset the connection: it waits for the peer's end.

@@ -42,6 +42,7 @@ export class FrameReader {
   #filled = false;
   /** What a pending read writes into: pinned, so that it cannot become somebody else's before the read ends. */
   #reading: Segment | null = null;
+  #closed = false;
 
   /**
    * @param inputs what all inputs together may take of the pool
@@ -136,6 +137,7 @@ export class FrameReader {
 
   /** Gives the memory back. Nothing else may be called afterwards. */
   close(): void {
+    this.#closed = true;
     this.#release();
   }
 
@@ -179,7 +181,8 @@ export class FrameReader {
   #acquire(size: number): Segment {
     const segment = this.#pool.acquire(size, 0, 0);
     if (segment !== null) {
-      if (this.#inputs.reserve(segment.size)) return segment;
+      // Room for it may have cost this very session its life.
+      if (!this.#closed && this.#inputs.reserve(segment.size)) return segment;
       this.#pool.drop(segment);
     }
     throw new ProtocolError(Code.inputMemory);

@@ -41,6 +41,7 @@ export interface Gap {
 
 /** The server was restarted: what it had not delivered is gone, what follows may partly have come before. */
 export interface Restarted {
+  /** Tells it from the other events of a subscription. */
   readonly kind: "restarted";
 }
 
@@ -56,7 +57,7 @@ export class Inbox {
   readonly #points = new Map<number, Point>();
   #ordinal = 0;
   /** Messages below this are not wanted in a topic that is announced: the start point `sequence`. */
-  readonly #floor: number;
+  #floor: number;
 
   /** @param floor the lowest sequence that is wanted, in every topic */
   constructor(pool: SegmentPool, floor = 1) {
@@ -103,8 +104,8 @@ export class Inbox {
     const next = sequence + segment.view.getUint16(start + at.count, true);
     if (next <= point.next) return true;
     // A server says what it leaves out; one that does not must not go unnoticed.
-    if (sequence > point.next && point.next > this.#floor) this.#gap(point, sequence - 1, Code.lagged);
-    this.#push(segment, start, start + length, point);
+    if (sequence > point.next) this.#gap(point, sequence - 1, Code.lagged);
+    this.#push(segment, start, start + length, point, sequence);
     point.next = next;
     return true;
   }
@@ -115,7 +116,8 @@ export class Inbox {
     if (point === undefined) return;
     if (code === Code.forgotten) {
       this.#points.delete(id);
-      this.#add({ kind: "gap", topic: point.topic, first: Math.max(first, point.next), last, code });
+      first = Math.max(first, point.next);
+      if (last === 0 || last >= first) this.#add({ kind: "gap", topic: point.topic, first, last, code });
     } else if (last >= point.next) {
       this.#gap(point, last, code);
     }
@@ -125,6 +127,7 @@ export class Inbox {
   restarted(): void {
     this.#points.clear();
     this.#ordinal = 0;
+    this.#floor = 1;
     this.#add({ kind: "restarted" });
   }
 
@@ -145,6 +148,20 @@ export class Inbox {
     this.#pool.unpin(run.segment);
   }
 
+  /**
+   * What the reader took and did not read comes out again, before everything else.
+   *
+   * @param start where the first frame that was not read begins
+   * @param floor messages below this sequence were read, or are not for the reader
+   */
+  putBack({ kind, topic, segment, end }: Run, start: number, floor: number): void {
+    this.#pool.pin(segment);
+    this.#bytes += end - start;
+    const run: Run = { kind, topic, segment, start, end, floor };
+    if (this.#head > 0) this.#entries[--this.#head] = run;
+    else this.#entries.unshift(run);
+  }
+
   /** Lets go of everything that was not read. */
   clear(): void {
     for (let entry = this.shift(); entry !== null; entry = this.shift()) {
@@ -158,11 +175,12 @@ export class Inbox {
   }
 
   /** Adds a frame to the newest run if it stands behind it, or begins another. */
-  #push(segment: Segment, start: number, end: number, point: Point): void {
+  #push(segment: Segment, start: number, end: number, point: Point, sequence: number): void {
     this.#bytes += end - start;
     const newest = this.empty ? undefined : this.#entries[this.#entries.length - 1];
     if (
-      newest?.kind === "frames" && newest.segment === segment && newest.end === start && newest.topic === point.topic
+      newest?.kind === "frames" && newest.segment === segment && newest.end === start &&
+      newest.topic === point.topic && sequence === point.next
     ) {
       newest.end = end;
       return;

@@ -40,6 +40,7 @@ export type LinkEvent =
 export interface LinkOptions {
   /** Opens connections. */
   readonly dial: Dial;
+  /** Checksums, randomness and clocks. */
   readonly platform: Platform;
   /** Whether a lost connection is made again: yes unless `false`. */
   readonly reconnect?: boolean;
@@ -48,6 +49,7 @@ export interface LinkOptions {
    * and without end otherwise.
    */
   readonly giveUpAfter?: number;
+  /** How it publishes. */
   readonly publisher?: PublisherOptions;
   /** Told of events as they happen. */
   readonly onEvent?: (event: LinkEvent) => void;
@@ -57,6 +59,7 @@ export interface LinkOptions {
 
 /** A topic, as a server lists it. */
 export interface TopicInfo {
+  /** Its name. */
   readonly name: string;
   /** Its number, never used again while the server lives. */
   readonly id: number;
@@ -96,7 +99,9 @@ const final: ReadonlySet<Code> = new Set([
 
 /** A link to a server. Made by `connect`. */
 export class Link implements AsyncDisposable {
+  /** Where it connects to. */
   readonly endpoint: string;
+  /** @internal */
   readonly pool: SegmentPool = new SegmentPool(new MemoryBudget(memory));
   /** Publishes over this link. */
   readonly publisher: Publisher;
@@ -116,7 +121,11 @@ export class Link implements AsyncDisposable {
   #nextId = 1;
   #ended = false;
 
-  /** @param endpoint where `options.dial` is to connect to */
+  /**
+   * Makes a link that is not connected yet.
+   *
+   * @param endpoint where `options.dial` is to connect to
+   */
   constructor(endpoint: string, options: LinkOptions) {
     this.endpoint = endpoint;
     this.#options = options;
@@ -128,12 +137,20 @@ export class Link implements AsyncDisposable {
     this.publisher = new Publisher(options.platform, this.pool, options.publisher ?? {});
   }
 
-  /** The session of the present connection, once the server has greeted; `null` while there is none. */
+  /**
+   * The session of the present connection, once the server has greeted; `null` while there is none.
+   *
+   * @internal
+   */
   get session(): ClientSession | null {
     return this.#welcome === null ? null : this.#session;
   }
 
-  /** What the server said of itself, while connected. */
+  /**
+   * What the server said of itself, while connected.
+   *
+   * @internal
+   */
   get welcome(): Welcome | null {
     return this.#welcome;
   }
@@ -192,7 +209,11 @@ export class Link implements AsyncDisposable {
     });
   }
 
-  /** Forgets a subscription. */
+  /**
+   * Forgets a subscription.
+   *
+   * @internal
+   */
   remove(subscription: Subscription): void {
     this.#subscriptions.delete(subscription.id);
   }
@@ -205,6 +226,7 @@ export class Link implements AsyncDisposable {
     await this.closed;
   }
 
+  /** As {@linkcode close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -270,6 +292,10 @@ export class Link implements AsyncDisposable {
 
   /** What the end of a session means to those who use the link. */
   #errorOf(code: Code, why: string): Error {
+    if (!this.#everConnected && code === Code.notStream) {
+      return this.#lostError("connect to", "what answers there does not speak the stream protocol: is the port right?");
+    }
+    if (!this.#everConnected && code === Code.version) return this.#lostError("connect to", why);
     if (final.has(code)) return new ProtocolError(code, why);
     if (code === Code.connections && !this.#everConnected) {
       return new RefusedError(`connect to ${this.endpoint}`, code, why);
@@ -370,7 +396,10 @@ export class Link implements AsyncDisposable {
         for (const subscription of subscriptions.values()) subscription.turn();
       },
       quiet: () => publisher.quiet(),
-      draining: () => this.#options.onEvent?.({ kind: "told", code: Code.draining, why: codeText(Code.draining) }),
+      draining: () => {
+        publisher.draining();
+        this.#options.onEvent?.({ kind: "told", code: Code.draining, why: codeText(Code.draining) });
+      },
       ended: (code, why) => this.#lost(code, why),
     };
   }

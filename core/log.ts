@@ -44,6 +44,8 @@ export class TopicLog {
    * Asked before retention drops the messages below `sequence`: whether a reader forbids it. Set by the topic.
    */
   guards: ((sequence: number) => boolean) | null = null;
+  /** Told of each segment that comes or goes: `first`, `last` and `memory` have changed. */
+  resized: (() => void) | null = null;
 
   constructor(pool: SegmentPool, retention: Retention) {
     this.#pool = pool;
@@ -122,6 +124,11 @@ export class TopicLog {
     return "appended";
   }
 
+  /** Whether a frame of that length would be `held`. */
+  holds(length: number): boolean {
+    return this.#exceeds(length) && this.guards !== null && this.guards(this.#first!.nextSequence);
+  }
+
   /** Drops the oldest segment. The log must not be empty. */
   dropFirst(): void {
     const segment = this.#first!;
@@ -133,6 +140,7 @@ export class TopicLog {
     this.#memory -= segment.size;
     segment.next = null;
     this.#pool.drop(segment);
+    this.resized?.();
   }
 
   /**
@@ -179,7 +187,7 @@ export class TopicLog {
     const full = this.#last;
     if (full !== null && full.end + length <= full.limit) return full;
     const larger = full === null ? 0 : Math.min(this.#largestSegment, full.size * 8, segmentSize);
-    const segment = this.#pool.acquire(Math.max(length, larger), this.#position, this.#nextSequence);
+    const segment = this.#pool.acquire(Math.max(length, larger), this.#position, this.#nextSequence, length);
     if (segment === null) return null;
     // Making room may have dropped segments of this very log, the last one too.
     const last = this.#last;
@@ -191,6 +199,7 @@ export class TopicLog {
     }
     this.#last = segment;
     this.#memory += segment.size;
+    this.resized?.();
     return segment;
   }
 }

@@ -51,15 +51,23 @@ export class Outbox implements Source {
   #topicCredit = 0;
   #unacknowledged = 0;
   #bytes = 0;
-  #largestFrame = largestBatch;
+  #largestFrame: number;
   /** The size of the newest segment: a topic that was busy does not begin from the smallest again. */
   #lastSize = 0;
 
-  constructor(topic: string, platform: Platform, pool: SegmentPool, credit: ConnectionCredit) {
+  /** @param largestFrame of a batch, until the server says it with the declaration: messages may come before that */
+  constructor(
+    topic: string,
+    platform: Platform,
+    pool: SegmentPool,
+    credit: ConnectionCredit,
+    largestFrame: number = largestBatch,
+  ) {
     this.topic = topic;
     this.#platform = platform;
     this.#pool = pool;
     this.#credit = credit;
+    this.#largestFrame = largestFrame;
   }
 
   /** Bytes that it keeps: written or not, but not acknowledged. */

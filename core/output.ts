@@ -93,7 +93,8 @@ export class Output {
       this.#carried = false;
       return this.#writeSlice();
     }
-    while (this.#head < this.#queue.length && this.control.length < gatherSize) {
+    // Room for what is not worth a write of its own is left, so that no such slice is carried.
+    while (this.#head < this.#queue.length && this.control.length <= gatherSize - directSize) {
       const source = this.#shift();
       const room = this.control.length === 0 ? largestWrite : gatherSize - this.control.length;
       const alone = this.#head === this.#queue.length;
@@ -164,8 +165,10 @@ export class Output {
   #finish(): void {
     this.#writing = null;
     if (this.#flying !== null) {
-      // A buffer that was filled is kept while more is waiting, so that a busy session does not allocate.
-      this.#flying.clear(this.#head < this.#queue.length);
+      // Buffers that were filled are kept while more is waiting, so that a busy session does not allocate.
+      const busy = this.#head < this.#queue.length;
+      this.#flying.clear(busy);
+      if (!busy && this.control.length === 0) this.control.clear(false);
       this.#spare = this.#flying;
       this.#flying = null;
     } else {

@@ -67,7 +67,11 @@ export class Pattern {
   readonly exact: boolean;
   readonly #levels: readonly string[];
 
-  /** @throws {UsageError} when the pattern is not well formed */
+  /**
+   * Parses a pattern.
+   *
+   * @throws {UsageError} when it is not well formed
+   */
   constructor(text: string) {
     const fault = patternFault(text);
     if (fault) {

@@ -13,16 +13,20 @@ import { encodeText } from "./bytes.ts";
 import { ConnectionCredit, Outbox } from "./outbox.ts";
 import { isReserved, topicFault } from "./pattern.ts";
 import type { SegmentPool } from "./segment_pool.ts";
+import { usefulFrame } from "./server_publishing.ts";
 
 /** Above this many bytes {@linkcode Publisher.send} asks the caller to wait, and below half of it to go on. */
 const highWater = 4 * 1024 * 1024;
 
 /** Messages that the server refused. */
 export interface Refusal {
+  /** The topic they were for. */
   readonly topic: string;
   /** How many. */
   readonly count: number;
+  /** Why, as its number on the wire; see `codes.ts`. */
   readonly code: Code;
+  /** More about why. */
   readonly why: string;
 }
 
@@ -70,6 +74,8 @@ export class Publisher {
   readonly #byId = new Map<number, Target>();
   readonly #requests = new Map<number, Target>();
   #session: ClientSession | null = null;
+  /** Whether the server takes nothing more on this connection. */
+  #holding = false;
   #nextRequest = 1;
   #maxMessage = 0;
   #bytes = 0;
@@ -83,7 +89,11 @@ export class Publisher {
   #readyWaiters: Waiter[] = [];
   #flushWaiters: Waiter[] = [];
 
-  /** Made by a link. */
+  /**
+   * Made by a link.
+   *
+   * @internal
+   */
   constructor(platform: Platform, pool: SegmentPool, options: PublisherOptions) {
     this.#platform = platform;
     this.#pool = pool;
@@ -163,9 +173,14 @@ export class Publisher {
     });
   }
 
-  /** The link is up. For the link alone, as is what follows. */
+  /**
+   * The link is up.
+   *
+   * @internal
+   */
   connected(session: ClientSession, welcome: Welcome): void {
     this.#session = session;
+    this.#holding = false;
     this.#maxMessage = welcome.maxMessage;
     this.#credit.limit = welcome.connectionCredit;
     for (const target of this.#targets.values()) {
@@ -173,7 +188,11 @@ export class Publisher {
     }
   }
 
-  /** The link is down. */
+  /**
+   * The link is down.
+   *
+   * @internal
+   */
   lost(): void {
     this.#session = null;
     this.#byId.clear();
@@ -187,7 +206,11 @@ export class Publisher {
     this.turn();
   }
 
-  /** Nothing will come any more. */
+  /**
+   * Nothing will come any more.
+   *
+   * @internal
+   */
   fail(error: Error): void {
     this.#error ??= error;
     for (const target of this.#targets.values()) {
@@ -197,7 +220,11 @@ export class Publisher {
     for (const waiter of [...this.#readyWaiters.splice(0), ...this.#flushWaiters.splice(0)]) waiter.reject(error);
   }
 
-  /** DECLARED. */
+  /**
+   * DECLARED.
+   *
+   * @internal
+   */
   declared(values: ValuesOf<typeof declaredFrame>): void {
     const target = this.#requests.get(values.request);
     if (!target) return;
@@ -210,10 +237,14 @@ export class Publisher {
       this.#options.onPossibleDuplicates?.(outbox.topic, outbox.pending);
     }
     target.resending = false;
-    if (outbox.unsent) this.#session?.add(outbox);
+    if (outbox.unsent && !this.#holding) this.#session?.add(outbox);
   }
 
-  /** DECLARE failed. */
+  /**
+   * DECLARE failed.
+   *
+   * @internal
+   */
   failed(request: number, code: Code, why: string): void {
     const target = this.#requests.get(request);
     if (!target) return;
@@ -226,7 +257,11 @@ export class Publisher {
     this.#settle(target, () => target.outbox.clear());
   }
 
-  /** ACK of one topic. */
+  /**
+   * ACK of one topic.
+   *
+   * @internal
+   */
   acknowledged(id: number, number: number): void {
     const target = this.#byId.get(id);
     if (!target) return;
@@ -235,10 +270,23 @@ export class Publisher {
     let done = 0;
     while (done < waiters.length && waiters[done]!.number <= number) waiters[done++]!.resolve();
     if (done > 0) target.waiters = waiters.slice(done);
-    if (outbox.unsent && !outbox.queued) this.#session?.add(outbox);
+    if (outbox.unsent && !outbox.queued && !this.#holding) this.#session?.add(outbox);
   }
 
-  /** REFUSE. The acknowledgement that passes it comes later. */
+  /**
+   * The server is shutting down: what is sent from now on would not be appended.
+   *
+   * @internal
+   */
+  draining(): void {
+    this.#holding = true;
+  }
+
+  /**
+   * REFUSE. The acknowledgement that passes it comes later.
+   *
+   * @internal
+   */
   refusedFrame(values: ValuesOf<typeof refuseFrame>): void {
     const target = this.#byId.get(values.topic);
     if (!target) return;
@@ -253,7 +301,11 @@ export class Publisher {
     });
   }
 
-  /** Everything that came at once was told: wakes those who wait. */
+  /**
+   * Everything that came at once was told: wakes those who wait.
+   *
+   * @internal
+   */
   turn(): void {
     if (this.#readyWaiters.length > 0 && this.#bytes < highWater / 2) {
       for (const waiter of this.#readyWaiters.splice(0)) waiter.resolve();
@@ -261,7 +313,11 @@ export class Publisher {
     if (this.#flushWaiters.length > 0 && this.pending === 0) this.#resolveFlush();
   }
 
-  /** Everything was written. */
+  /**
+   * Everything was written.
+   *
+   * @internal
+   */
   quiet(): void {
     if (this.#options.acknowledge === false && this.#flushWaiters.length > 0) {
       for (const target of this.#targets.values()) if (target.outbox.unsent) return;
@@ -286,7 +342,7 @@ export class Publisher {
           "for example: sensors/kitchen/temp",
         );
       }
-      target = new Target(new Outbox(topic, this.#platform, this.#pool, this.#credit));
+      target = new Target(new Outbox(topic, this.#platform, this.#pool, this.#credit, usefulFrame(this.#maxMessage)));
       this.#targets.set(topic, target);
     }
     this.#lastTopic = topic;
@@ -311,7 +367,7 @@ export class Publisher {
     }
     this.#bytes += outbox.bytes - before;
     this.#sent++;
-    if (outbox.queued || this.#session === null) return;
+    if (outbox.queued || this.#session === null || this.#holding) return;
     if (outbox.id !== 0) this.#session.add(outbox);
     else if (!target.declaring) this.#declare(target);
   }

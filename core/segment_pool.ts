@@ -66,25 +66,22 @@ export class SegmentPool {
   /**
    * A segment of at least `size` bytes: of the next size up, or of just that many beyond {@linkcode segmentSize}.
    *
+   * Where there is no room, {@linkcode makeRoom} is asked. What that frees may be a part of a smaller size: rather than
+   * ask on until it adds up to more, `least` bytes will do then.
+   *
    * @param base position in its log
    * @param sequence of its first message
+   * @param least bytes that will do where there is no room for `size`
    * @returns `null` when the budget is used up
    */
-  acquire(size: number, base: number, sequence: number): Segment | null {
-    if (size > segmentSize) {
-      const block = this.#largeBlock(size);
-      return block && new Segment(block.bytes, block.view, 0, size, base, sequence);
+  acquire(size: number, base: number, sequence: number, least: number = size): Segment | null {
+    let segment = this.#take(size, base, sequence);
+    while (segment === null) {
+      const more = this.makeRoom?.() ?? false;
+      segment = this.#take(size, base, sequence) ?? this.#take(least, base, sequence);
+      if (!more) break;
     }
-    const fit = segmentSizes.find((candidate) => candidate >= size)!;
-    if (fit === segmentSize) {
-      const block = this.#fullBlock();
-      return block && new Segment(block.bytes, block.view, 0, segmentSize, base, sequence);
-    }
-    const slab = this.#slabWithRoom(fit);
-    if (!slab) return null;
-    const start = slab.free[--slab.freeCount]! * fit;
-    if (slab.freeCount === 0) this.#slabs.get(fit)!.pop();
-    return new Segment(slab.block.bytes, slab.block.view, start, start + fit, base, sequence);
+    return segment;
   }
 
   /** Keeps the memory of a segment, whatever its owner does, until {@linkcode unpin}. */
@@ -130,9 +127,27 @@ export class SegmentPool {
     return this.#blocks.length < before;
   }
 
+  /** A segment from what is free, without asking anyone for room. */
+  #take(size: number, base: number, sequence: number): Segment | null {
+    if (size > segmentSize) {
+      const block = this.#largeBlock(size);
+      return block && new Segment(block.bytes, block.view, 0, size, base, sequence);
+    }
+    const fit = segmentSizes.find((candidate) => candidate >= size)!;
+    if (fit === segmentSize) {
+      const block = this.#fullBlock();
+      return block && new Segment(block.bytes, block.view, 0, segmentSize, base, sequence);
+    }
+    const slab = this.#slabWithRoom(fit);
+    if (!slab) return null;
+    const start = slab.free[--slab.freeCount]! * fit;
+    if (slab.freeCount === 0) this.#slabs.get(fit)!.pop();
+    return new Segment(slab.block.bytes, slab.block.view, start, start + fit, base, sequence);
+  }
+
   #largeBlock(size: number): Block | null {
     while (!this.budget.reserve(size)) {
-      if (!this.trim(0) && !this.makeRoom?.()) return null;
+      if (!this.trim(0)) return null;
     }
     return this.#allocateBlock(size);
   }
@@ -142,16 +157,8 @@ export class SegmentPool {
     return { bytes: new Uint8Array(memory), view: new DataView(memory) };
   }
 
+  /** A spare block, a new one, or that of an empty slab. */
   #fullBlock(): Block | null {
-    for (;;) {
-      const block = this.#freeBlock();
-      if (block) return block;
-      if (!this.makeRoom?.()) return null;
-    }
-  }
-
-  /** A full block without asking anyone for room: a spare one, a new one, or that of an empty slab. */
-  #freeBlock(): Block | null {
     const block = this.#blocks.pop();
     if (block) return block;
     if (this.budget.reserve(segmentSize)) return this.#allocateBlock(segmentSize);
@@ -162,19 +169,14 @@ export class SegmentPool {
   #slabWithRoom(size: number): Slab | null {
     let slabs = this.#slabs.get(size);
     if (!slabs) this.#slabs.set(size, slabs = []);
-    for (;;) {
-      const found = slabs[slabs.length - 1];
-      if (found) return found;
-      const block = this.#freeBlock();
-      if (block) {
-        const slab = new Slab(block, size);
-        this.#slabOf.set(block.bytes, slab);
-        slabs.push(slab);
-        return slab;
-      }
-      // What goes may be a part of this very size: asking for a whole block would drop far more than is needed.
-      if (!this.makeRoom?.()) return null;
-    }
+    const found = slabs[slabs.length - 1];
+    if (found) return found;
+    const block = this.#fullBlock();
+    if (!block) return null;
+    const slab = new Slab(block, size);
+    this.#slabOf.set(block.bytes, slab);
+    slabs.push(slab);
+    return slab;
   }
 
   /** Makes full blocks of the slabs that nothing is in. */

@@ -23,6 +23,7 @@ export type ServerEvent =
 
 /** How a server is made. */
 export interface ServerOptions {
+  /** Checksums, randomness and clocks. */
   readonly platform: Platform;
   /** What differs from {@linkcode defaultLimits}. */
   readonly limits?: Partial<ServerLimits>;
@@ -36,12 +37,16 @@ export interface ServerOptions {
 
 /** How often the clock is looked at, in milliseconds. */
 const tickInterval = 250;
+/** How long those that were not drained in time may take to hear of it, in milliseconds. */
+const farewell = 1_000;
 /** How often what is unused is forgotten, in milliseconds. */
 const sweepInterval = 10_000;
 /** The most refused connections that are told why at the same time; others are just closed. */
 const mostRefused = 256;
 /** The most close reasons and penalties that are remembered. */
 const mostRemembered = 10_000;
+/** Ends that are not told to who comes back: the ordinary ones, and what it did itself by coming back. */
+const unremembered: ReadonlySet<Code> = new Set([Code.done, Code.connectionLost, Code.replaced]);
 /** What this server calls itself. */
 const agent = "stream/0.1";
 
@@ -62,6 +67,11 @@ const agent = "stream/0.1";
  * ```
  */
 export class Server implements AsyncDisposable {
+  /**
+   * Its topics, and the memory they share.
+   *
+   * @internal
+   */
   readonly topics: Topics;
   /** How many sessions ended for which reason, by name. */
   readonly closes: Map<string, number> = new Map();
@@ -76,9 +86,11 @@ export class Server implements AsyncDisposable {
   readonly #shared: Sessions;
   #refused = 0;
   #draining = false;
+  #closed = false;
   #nextSweep = 0;
   #idle: (() => void) | null = null;
 
+  /** Makes a server that listens nowhere yet. */
   constructor(options: ServerOptions) {
     this.#platform = options.platform;
     this.#onEvent = options.onEvent ?? (() => {});
@@ -118,7 +130,7 @@ export class Server implements AsyncDisposable {
   /** Serves one connection. */
   accept(connection: Connection): void {
     const full = this.connections >= this.topics.limits.connections;
-    if (full && this.#refused >= mostRefused) {
+    if (this.#closed || full && this.#refused >= mostRefused) {
       connection.close();
       return;
     }
@@ -127,6 +139,7 @@ export class Server implements AsyncDisposable {
       session = new ServerSession(this.#platform, this.topics, this.#shared);
     } catch {
       // Not even memory for an idle read: there is nobody yet to tell.
+      this.#count(Code.inputMemory);
       connection.close();
       return;
     }
@@ -135,6 +148,8 @@ export class Server implements AsyncDisposable {
     if (full) {
       this.#refused++;
       session.close(Code.connections, `the most is ${this.topics.limits.connections}`);
+    } else if (this.#draining) {
+      session.close(Code.draining);
     }
     driver.run()
       .catch((error) => this.#onEvent({ kind: "bug", peer: connection.peer, error }))
@@ -154,18 +169,25 @@ export class Server implements AsyncDisposable {
     this.#draining = true;
     for (const listener of this.#listeners) listener.close();
     for (const session of this.#sessions.keys()) session.drain(timeout);
-    if (this.#sessions.size > 0) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#idle = resolve;
-      const cancel = this.#platform.after(timeout, resolve);
-      await promise;
-      cancel();
-    }
+    await this.#emptied(timeout);
+    for (const session of this.#sessions.keys()) session.close(Code.draining);
+    await this.#emptied(farewell);
     this.close();
+  }
+
+  /** Waits until no session is left, `timeout` milliseconds at most. */
+  async #emptied(timeout: number): Promise<void> {
+    if (this.#sessions.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#idle = resolve;
+    const cancel = this.#platform.after(timeout, resolve);
+    await promise;
+    cancel();
   }
 
   /** Stops at once. */
   close(): void {
+    this.#closed = true;
     this.#cancelTick();
     for (const listener of this.#listeners) listener.close();
     for (const session of [...this.#sessions.keys()]) {
@@ -174,6 +196,7 @@ export class Server implements AsyncDisposable {
     }
   }
 
+  /** As {@linkcode close}. */
   // deno-lint-ignore require-await
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
@@ -190,15 +213,20 @@ export class Server implements AsyncDisposable {
 
   #released(session: ServerSession): void {
     const { code, why, id } = session;
-    this.closes.set(codeName(code), (this.closes.get(codeName(code)) ?? 0) + 1);
+    this.#count(code);
     if (this.#byId.get(id) === session) this.#byId.delete(id);
-    if (id !== "" && code !== Code.done && code !== Code.connectionLost) {
+    if (id !== "" && !unremembered.has(code)) {
       this.#remember(this.#ended, id, { code, why, until: this.#platform.now() + this.topics.limits.forgetAfter });
     }
     const peer = this.#sessions.get(session);
     if (peer !== undefined) this.#onEvent({ kind: "closed", peer, code, why });
     // Its memory and its hold on the logs are free once this turn is over.
     this.#platform.soon(() => this.topics.retryHeld());
+  }
+
+  #count(code: Code): void {
+    const name = codeName(code);
+    this.closes.set(name, (this.closes.get(name) ?? 0) + 1);
   }
 
   #scheduleTick(): void {

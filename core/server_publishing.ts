@@ -13,7 +13,7 @@ import { ProtocolError } from "./errors.ts";
 import { at, faultOf, FrameType, messagesAgree, messagesHeader } from "./frame.ts";
 import type { FrameReader } from "./frame_reader.ts";
 import type { FrameWriter } from "./frame_writer.ts";
-import { largestBatch, largestExtension } from "./limits.ts";
+import { largestBatch, largestExtension, largestSequence } from "./limits.ts";
 import { varintLength } from "./payload.ts";
 import type { Segment } from "./segment.ts";
 import type { Held, PublisherNumbers, Topic } from "./topic.ts";
@@ -28,7 +28,7 @@ export function largestFrame(maxMessage: number): number {
 }
 
 /** The largest frame that a publisher should send: of a batch, or of one message where that is all the server takes. */
-function usefulFrame(maxMessage: number): number {
+export function usefulFrame(maxMessage: number): number {
   return Math.min(largestBatch, messagesHeader + varintLength(maxMessage) + maxMessage);
 }
 
@@ -51,15 +51,18 @@ class Declaration implements Held {
   readonly topic: Topic;
   readonly numbers: PublisherNumbers;
   readonly publishing: ServerPublishing;
+  /** The last number that was dealt with in this session: what is acknowledged. */
+  last: number;
   /** Whether its acknowledgement is due. */
   due = false;
   readonly frames: HeldFrame[] = [];
   heldBytes = 0;
 
-  constructor(publishing: ServerPublishing, topic: Topic, numbers: PublisherNumbers) {
+  constructor(publishing: ServerPublishing, topic: Topic, numbers: PublisherNumbers, last: number) {
     this.publishing = publishing;
     this.topic = topic;
     this.numbers = numbers;
+    this.last = last;
   }
 
   get pending(): boolean {
@@ -81,6 +84,7 @@ export class ServerPublishing {
   #last: Declaration | null = null;
   #due: Declaration[] = [];
   #heldBytes = 0;
+  #closed = false;
 
   /** @param publisher id of the publisher */
   constructor(platform: Platform, topics: Topics, publisher: string, session: PublishingSession) {
@@ -92,7 +96,7 @@ export class ServerPublishing {
 
   /** DECLARE. */
   declare(body: BodyReader): void {
-    const { request, topic: name } = declare.read(body);
+    const { request, first, topic: name } = declare.read(body);
     const topic = this.#topics.declare(name);
     const numbers = typeof topic === "number" ? null : this.#topics.numbers(topic, this.#publisher);
     if (typeof topic === "number" || numbers === null) {
@@ -105,8 +109,12 @@ export class ServerPublishing {
       });
       return;
     }
+    // Where the publisher may not know that a frame was refused, it sends all again: what was appended is recognised,
+    // and what was refused is refused again.
+    const untold = first > 0 && numbers.numbers.lastRefused >= first;
+    const last = untold ? Math.min(first - 1, numbers.numbers.last) : numbers.numbers.last;
     if (!this.#declarations.has(topic.id)) {
-      this.#declarations.set(topic.id, new Declaration(this, topic, numbers.numbers));
+      this.#declarations.set(topic.id, new Declaration(this, topic, numbers.numbers, last));
       numbers.numbers.sessions++;
     }
     topic.usedAt = numbers.numbers.usedAt = this.#platform.now();
@@ -117,7 +125,7 @@ export class ServerPublishing {
       credit: topicCredit,
       largestFrame: usefulFrame(maxMessage),
       known: numbers.known ? 1 : 0,
-      last: numbers.numbers.last,
+      last,
     });
   }
 
@@ -139,6 +147,11 @@ export class ServerPublishing {
     if (!messagesAgree(view, start, length)) {
       throw new ProtocolError(Code.protocol, "the lengths in a frame of messages do not agree");
     }
+    const number = readU64(view, start + at.number);
+    if (number < 1 || number + view.getUint16(start + at.count, true) > largestSequence) {
+      // It cannot be refused by its number: what was acknowledged with it would be beyond what a peer reads.
+      throw new ProtocolError(Code.protocol, "a publisher's numbers are 1 to 2^53 - 1");
+    }
     const id = view.getUint32(start + at.topic, true);
     let declaration = this.#last;
     if (declaration === null || declaration.topic.id !== id) {
@@ -149,7 +162,8 @@ export class ServerPublishing {
       this.#last = declaration;
     }
     if (declaration.pending || !this.#append(declaration, segment, start, length, time)) {
-      this.#hold(declaration, segment, start, length);
+      // Room for it may have cost this very session its life.
+      if (!this.#closed) this.#hold(declaration, segment, start, length);
     }
   }
 
@@ -164,7 +178,7 @@ export class ServerPublishing {
     const now = this.#due.splice(0, mostAcks);
     control.begin(FrameType.ack).u16(now.length);
     for (const declaration of now) {
-      control.u32(declaration.topic.id).u64(declaration.numbers.last);
+      control.u32(declaration.topic.id).u64(declaration.last);
       declaration.due = false;
     }
     control.end();
@@ -175,7 +189,11 @@ export class ServerPublishing {
     const held = declaration.frames[0];
     if (held === undefined) return true;
     const { segment, length } = held;
-    if (!this.#append(declaration, segment, segment.start, length, this.#platform.time())) return false;
+    if (declaration.topic.log.holds(length)) return false;
+    const appended = this.#append(declaration, segment, segment.start, length, this.#platform.time());
+    // If room for it cost this very session its life, what it held is gone already.
+    if (this.#closed) return true;
+    if (!appended) return false;
     declaration.frames.shift();
     this.#release(declaration, held);
     this.#session.stir();
@@ -184,6 +202,7 @@ export class ServerPublishing {
 
   /** Lets go of everything; what was held was never acknowledged, and comes again. */
   close(): void {
+    this.#closed = true;
     for (const declaration of this.#declarations.values()) this.#drop(declaration);
     this.#declarations.clear();
     this.#due = [];
@@ -202,14 +221,16 @@ export class ServerPublishing {
       if (number <= numbers.last) {
         code = Code.number;
       } else {
-        if (topic.ordinal === 0) this.#topics.create(topic);
         if (topic.append(bytes, start, length, count, time) !== "appended") return false;
+        if (topic.ordinal === 0) this.#topics.create(topic);
       }
     }
     if (code !== Code.done) {
       refuse.write(this.#session.control, { topic: topic.id, number, count, code, why: codeText(code) });
+      numbers.lastRefused = Math.max(numbers.lastRefused, lastNumber);
     }
     if (lastNumber > numbers.last) numbers.last = lastNumber;
+    if (lastNumber > declaration.last) declaration.last = lastNumber;
     if (!declaration.due) {
       declaration.due = true;
       this.#due.push(declaration);
@@ -240,7 +261,7 @@ export class ServerPublishing {
     }
     const copy = this.#topics.pool.acquire(length, 0, 0);
     if (copy === null) throw new ProtocolError(Code.inputMemory);
-    if (!this.#topics.inputs.reserve(copy.size)) {
+    if (this.#closed || !this.#topics.inputs.reserve(copy.size)) {
       this.#topics.pool.drop(copy);
       throw new ProtocolError(Code.inputMemory);
     }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { noId } from "./bytes.ts";
 import { Code } from "./codes.ts";
 import type { Platform } from "./connection.ts";
 import * as frames from "./control.ts";
@@ -116,7 +117,8 @@ export class ServerSession extends Session implements SubscribingSession {
         this.#publishing.declare(this.body);
         return true;
       case FrameType.undeclare:
-        this.#publishing?.undeclare(this.body);
+        if (this.#publishing === null) throw new ProtocolError(Code.protocol, "UNDECLARE before any DECLARE");
+        this.#publishing.undeclare(this.body);
         return true;
       case FrameType.points:
         this.#subscribing().points(this.body);
@@ -173,6 +175,7 @@ export class ServerSession extends Session implements SubscribingSession {
 
   #hello(): void {
     const { session, agent } = frames.hello.read(this.body);
+    if (session === noId) throw new ProtocolError(Code.protocol, "a session's id is random, not zero");
     this.id = session;
     this.agent = agent;
     const ended = this.#sessions.admit(this);

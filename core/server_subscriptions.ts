@@ -74,7 +74,7 @@ class SubscriptionCursor implements Source, GuardedReader {
   }
 
   get movedAt(): number {
-    return this.subscription.paused ? this.#movedAt : Math.max(this.#movedAt, this.subscription.session.lastProgress);
+    return this.#movedAt;
   }
 
   wake(): void {
@@ -96,7 +96,7 @@ class SubscriptionCursor implements Source, GuardedReader {
       frames.gap.write(control, { subscription: subscription.id, topic: topic.id, first, last, code });
     } else {
       this.#read = true;
-      this.#movedAt = subscription.session.lastProgress;
+      if (this.holds) this.#movedAt = subscription.session.platform.now();
       subscription.deliver(control);
     }
     return outcome;
@@ -130,6 +130,8 @@ class Subscription implements Interest {
   readonly cursors: Map<Topic, SubscriptionCursor> = new Map();
   /** Cursors to be announced, in the order of their topics' creation. */
   unannounced: SubscriptionCursor[] = [];
+  /** Topics that are no more, to be told. */
+  #gone: { topic: number; first: number; last: number }[] = [];
   readonly #owner: ServerSubscriptions;
 
   constructor(
@@ -158,8 +160,22 @@ class Subscription implements Interest {
   }
 
   forgotten(topic: Topic): void {
-    this.cursors.get(topic)?.close();
+    const cursor = this.cursors.get(topic);
+    if (!cursor) return;
+    cursor.close();
     this.cursors.delete(topic);
+    this.gone(topic.id, topic.log.nextSequence, topic.log.nextSequence);
+  }
+
+  /**
+   * A topic that the subscriber knew is no more: it will be told what it missed of it, which may be nothing.
+   *
+   * @param first what it would have got next
+   * @param next what the next message would have been; `undefined` when that is not known any more
+   */
+  gone(topic: number, first: number, next: number | undefined): void {
+    this.#gone.push({ topic, first, last: next === undefined ? 0 : Math.max(first, next) - 1 });
+    this.#owner.announceLater(this);
   }
 
   deliver(control: FrameWriter): void {
@@ -168,6 +184,11 @@ class Subscription implements Interest {
 
   /** Writes announcements, then the confirmation; returns whether all of it went. */
   announce(control: FrameWriter): boolean {
+    let told = 0;
+    while (told < this.#gone.length && control.length < announceSize) {
+      frames.gap.write(control, { subscription: this.id, ...this.#gone[told++]!, code: Code.forgotten });
+    }
+    this.#gone = this.#gone.slice(told);
     let done = 0;
     for (const cursor of this.unannounced) {
       if (control.length >= announceSize) break;
@@ -179,7 +200,7 @@ class Subscription implements Interest {
       done++;
     }
     this.unannounced = done === this.unannounced.length ? [] : this.unannounced.slice(done);
-    if (this.unannounced.length > 0) return false;
+    if (this.unannounced.length > 0 || this.#gone.length > 0) return false;
     if (!this.confirmed) {
       this.confirmed = true;
       frames.subscribed.write(control, { subscription: this.id, policy: this.policy, topics: this.cursors.size });
@@ -194,7 +215,11 @@ class Subscription implements Interest {
   }
 }
 
-/** The subscriptions of one session. */
+/**
+ * The subscriptions of one session.
+ *
+ * PAUSE, RESUME and UNSUBSCRIBE may name one that is not: whoever sent them may not know yet that its SUBSCRIBE failed.
+ */
 export class ServerSubscriptions {
   readonly #topics: Topics;
   readonly #session: SubscribingSession;
@@ -219,11 +244,17 @@ export class ServerSubscriptions {
     if (count > this.#topics.limits.topics) {
       throw new ProtocolError(Code.protocol, `POINTS of more than ${this.#topics.limits.topics} topics`);
     }
-    if (!this.#topics.inputs.reserve(points.length * pointCharge)) throw new ProtocolError(Code.inputMemory);
-    this.#pointCount = count;
     let known = this.#points.get(subscription);
+    if (!known && this.#points.size >= this.#topics.limits.subscriptions) {
+      throw new ProtocolError(Code.protocol, `POINTS of more than ${this.#topics.limits.subscriptions} subscriptions`);
+    }
+    if (!this.#topics.inputs.reserve(points.length * pointCharge)) throw new ProtocolError(Code.inputMemory);
     if (!known) this.#points.set(subscription, known = new Map());
+    const before = known.size;
     for (const { topic, sequence } of points) known.set(topic, sequence);
+    const repeated = before + points.length - known.size;
+    this.#pointCount = count - repeated;
+    this.#topics.inputs.release(repeated * pointCharge);
   }
 
   /** SUBSCRIBE. */
@@ -253,27 +284,36 @@ export class ServerSubscriptions {
     }
     this.#topics.addInterest(subscription);
     this.announceLater(subscription);
-    for (const [topic, sequence] of points ?? []) this.#reportForgotten(subscription.id, topic, sequence);
+    for (const [topic, sequence] of points ?? []) {
+      if (!this.#topics.byId(topic)?.ordinal) {
+        subscription.gone(topic, sequence, this.#topics.tombstone(topic));
+      }
+    }
   }
 
   /** UNSUBSCRIBE. */
   unsubscribe(body: BodyReader): void {
-    const subscription = this.#get(frames.unsubscribe.read(body).subscription);
-    this.#subscriptions.delete(subscription.id);
-    this.#end(subscription);
-    this.#session.filter((source) => !(source instanceof SubscriptionCursor && source.subscription === subscription));
-    if (this.#delivering === subscription) this.#delivering = null;
-    frames.unsubscribed.write(this.#session.control, { subscription: subscription.id });
+    const { subscription: id } = frames.unsubscribe.read(body);
+    const subscription = this.#subscriptions.get(id);
+    if (subscription) {
+      this.#subscriptions.delete(id);
+      this.#end(subscription);
+      this.#session.filter((source) => !(source instanceof SubscriptionCursor && source.subscription === subscription));
+      if (this.#delivering === subscription) this.#delivering = null;
+    }
+    frames.unsubscribed.write(this.#session.control, { subscription: id });
   }
 
   /** PAUSE. */
   pause(body: BodyReader): void {
-    this.#get(frames.pause.read(body).subscription).paused = true;
+    const subscription = this.#subscriptions.get(frames.pause.read(body).subscription);
+    if (subscription) subscription.paused = true;
   }
 
   /** RESUME. */
   resume(body: BodyReader): void {
-    const subscription = this.#get(frames.resume.read(body).subscription);
+    const subscription = this.#subscriptions.get(frames.resume.read(body).subscription);
+    if (!subscription) return;
     subscription.paused = false;
     for (const cursor of subscription.cursors.values()) {
       if (cursor.announced && cursor.waitIndex < 0) this.#session.add(cursor);
@@ -325,12 +365,6 @@ export class ServerSubscriptions {
     this.#announcing = this.#announcing.filter((other) => other !== subscription);
   }
 
-  #get(id: number): Subscription {
-    const subscription = this.#subscriptions.get(id);
-    if (!subscription) throw new ProtocolError(Code.protocol, `there is no subscription ${id}`);
-    return subscription;
-  }
-
   #refusal(request: frames.Values<typeof frames.subscribe.fields>): Code | null {
     if (this.#subscriptions.has(request.subscription)) return Code.subscriptionInUse;
     if (this.#subscriptions.size >= this.#topics.limits.subscriptions) return Code.subscriptions;
@@ -371,14 +405,5 @@ export class ServerSubscriptions {
     this.#pointCount -= points.size;
     this.#topics.inputs.release(points.size * pointCharge);
     return points;
-  }
-
-  /** A topic that the subscriber knew is no more: says what it missed of it, if anything. */
-  #reportForgotten(subscription: number, topic: number, first: number): void {
-    if (this.#topics.byId(topic)?.ordinal) return;
-    const next = this.#topics.tombstone(topic);
-    if (next !== undefined && next <= first) return;
-    const last = next === undefined ? 0 : next - 1;
-    frames.gap.write(this.#session.control, { subscription, topic, first, last, code: Code.forgotten });
   }
 }

@@ -47,8 +47,11 @@ export abstract class Session {
   protected readonly output: Output;
   protected readonly body: BodyReader = new BodyReader();
   protected idleTimeout: number;
+  /** The most bytes of control frames that may wait for the peer to read. */
+  protected mostOutput: number = mostControlOutput;
   #state: SessionState = "greeting";
   #greeted = false;
+  #preambleSent = false;
   #peerEnded = false;
   #lastHeard: number;
   #pinged = 0;
@@ -109,14 +112,17 @@ export abstract class Session {
     } catch (error) {
       this.#fail(error);
     }
-    if (this.output.control.length > mostControlOutput) this.close(Code.outputMemory);
+    if (this.output.control.length > this.mostOutput) this.close(Code.outputMemory);
     this.stir();
   }
 
   /** Takes note that the peer has finished writing: what is pending for it still goes. */
   ended(code: Code = Code.connectionLost, why = ""): void {
     this.reader.settle();
-    if (this.alive) this.end(code, why);
+    if (this.alive) {
+      this.output.abandon();
+      this.end(code, why);
+    }
     this.#peerEnded = true;
     if (this.output.idle) this.#finish();
     else this.stir();
@@ -183,7 +189,7 @@ export abstract class Session {
   close(code: Code, why = ""): void {
     if (!this.alive) return;
     this.output.abandon();
-    if (!this.#greeted) this.sendPreamble();
+    this.sendPreamble();
     closeFrame.write(this.output.control, { code, why });
     this.end(code, why);
     this.stir();
@@ -206,8 +212,10 @@ export abstract class Session {
     this.#deadline = Infinity;
   }
 
-  /** Sends the bytes that begin a connection; once. */
+  /** Sends the bytes that begin a connection, unless they went already. */
   protected sendPreamble(): void {
+    if (this.#preambleSent) return;
+    this.#preambleSent = true;
     this.output.control.raw(preamble);
   }
 

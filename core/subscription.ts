@@ -4,15 +4,17 @@
  * @module
  */
 
-import { Batch, type Message } from "./batch.ts";
+import type { Batch, Message } from "./batch.ts";
 import type { ClientSession, ValuesOf } from "./client_session.ts";
-import { Code, codeName } from "./codes.ts";
+import { Code } from "./codes.ts";
 import * as frames from "./control.ts";
 import { Policy, Start } from "./control.ts";
 import { ProtocolError, RefusedError } from "./errors.ts";
 import type { FrameReader } from "./frame_reader.ts";
-import { type Gap, Inbox, type Restarted, type Run } from "./inbox.ts";
+import { type Readable, readBatches, readEvents, readMessages, type SubscriptionEvent } from "./events.ts";
+import { Inbox } from "./inbox.ts";
 import { noId } from "./bytes.ts";
+import { largestSequence } from "./limits.ts";
 import type { SegmentPool } from "./segment_pool.ts";
 
 /** Above this many unread bytes the server is asked to pause, and below {@linkcode lowWater} to go on. */
@@ -43,38 +45,12 @@ export interface SubscriptionOptions {
   readonly lagPolicy?: "skip" | "disconnect" | "wait";
 }
 
-/** Messages were lost: they will not come. */
-export interface GapEvent {
-  readonly kind: "gap";
-  readonly topic: string;
-  readonly first: number;
-  /** 0 when it is not known how many are lost. */
-  readonly last: number;
-  /** How many; 0 when that is not known. */
-  readonly lost: number;
-  /** Why, as a name: `lagged`, `expired`, `corrupt`, ... */
-  readonly reason: string;
-}
-
-/** What happens to a subscription, in order. */
-export type SubscriptionEvent = Batch | GapEvent | Restarted;
-
 /** What the server granted. */
 export interface Granted {
+  /** What happens when this subscription falls behind. */
   readonly lagPolicy: "skip" | "disconnect" | "wait";
   /** Topics that match now. */
   readonly topics: number;
-}
-
-/** Thrown by the iterators that have no other way to say that messages were lost. */
-export class GapError extends Error {
-  override readonly name = "GapError";
-  readonly gap: GapEvent;
-
-  constructor(gap: GapEvent) {
-    super(`messages of ${gap.topic} were lost: ${gap.first} to ${gap.last || "?"}: ${gap.reason}`);
-    this.gap = gap;
-  }
 }
 
 /** What a subscription needs of its link. */
@@ -89,14 +65,15 @@ export interface SubscribingLink {
 
 /** A subscription to the topics that match one of its patterns. Made by {@linkcode Link.subscribe}. */
 export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
+  /** Its number in its link. */
   readonly id: number;
+  /** What it subscribes to. */
   readonly patterns: readonly string[];
   /** Resolves when the server has confirmed; rejects when it refuses. */
   readonly ready: Promise<Granted>;
   readonly #options: SubscriptionOptions;
   readonly #link: SubscribingLink;
   readonly #inbox: Inbox;
-  readonly #batch = new Batch();
   readonly #ready = Promise.withResolvers<Granted>();
   #epoch = noId;
   #confirmed = false;
@@ -107,8 +84,13 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
   #error: Error | null = null;
   #arrived: (() => void) | null = null;
   #leaving: (() => void) | null = null;
+  readonly #readable: Readable;
 
-  /** Made by a link. */
+  /**
+   * Made by a link.
+   *
+   * @internal
+   */
   constructor(link: SubscribingLink, id: number, patterns: readonly string[], options: SubscriptionOptions) {
     this.#link = link;
     this.id = id;
@@ -116,6 +98,7 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     this.#options = options;
     const { from } = options;
     this.#inbox = new Inbox(link.pool, typeof from === "object" && "sequence" in from ? from.sequence : 1);
+    this.#readable = this.#makeReadable();
     this.ready = this.#ready.promise;
     // Who does not ask is told by the iterator.
     this.ready.catch(() => {});
@@ -126,19 +109,14 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     return this.#inbox.bytes;
   }
 
-  /** Messages one by one, each the caller's own. Throws {@linkcode GapError} when some were lost. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Message> {
-    for await (const batch of this.batches()) {
-      for (let i = 0; i < batch.count; i++) yield batch.message(i);
-    }
+  /** Messages one by one, each the caller's own. Throws `GapError` when some were lost. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
+    return readMessages(this.#readable);
   }
 
-  /** Messages in batches, each valid until the next is asked for. Throws {@linkcode GapError} when some were lost. */
-  async *batches(): AsyncGenerator<Batch> {
-    for await (const event of this.events()) {
-      if (event.kind === "batch") yield event;
-      else if (event.kind === "gap") throw new GapError(event);
-    }
+  /** Messages in batches, each valid until the next is asked for. Throws `GapError` when some were lost. */
+  batches(): AsyncIterableIterator<Batch> {
+    return readBatches(this.#readable);
   }
 
   /**
@@ -146,25 +124,8 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
    *
    * There is one reader at a time. A batch is valid until the next event is asked for.
    */
-  async *events(): AsyncGenerator<SubscriptionEvent> {
-    for (;;) {
-      if (this.#left) return;
-      const entry = this.#inbox.shift();
-      if (entry === null) {
-        if (this.#error) throw this.#error;
-        if (this.#ended) return;
-        await new Promise<void>((resolve) => this.#arrived = resolve);
-      } else if (entry.kind === "frames") {
-        try {
-          yield* this.#read(entry);
-        } finally {
-          this.#inbox.release(entry);
-          this.#goOn();
-        }
-      } else {
-        yield entry.kind === "gap" ? gapEvent(entry) : entry;
-      }
-    }
+  events(): AsyncIterableIterator<SubscriptionEvent> {
+    return readEvents(this.#readable);
   }
 
   /** Leaves. Resolves when nothing more will come; what was received and not read is forgotten. */
@@ -182,14 +143,19 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     this.#finish();
   }
 
+  /** As {@linkcode close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  /** The link is up. For the link alone, as is what follows. */
+  /**
+   * The link is up.
+   *
+   * @internal
+   */
   connected(session: ClientSession, epoch: string): void {
     this.#paused = false;
-    const restarted = this.#confirmed && epoch !== this.#epoch;
+    const restarted = epoch !== this.#epoch && (this.#confirmed || this.#inbox.ordinal > 0);
     if (restarted) this.#inbox.restarted();
     const resuming = this.#confirmed && !restarted;
     this.#epoch = epoch;
@@ -210,12 +176,20 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     if (restarted) this.#arrive();
   }
 
-  /** The link is down. */
+  /**
+   * The link is down.
+   *
+   * @internal
+   */
   lost(): void {
     this.#leaving?.();
   }
 
-  /** Nothing will come any more. */
+  /**
+   * Nothing will come any more.
+   *
+   * @internal
+   */
   fail(error: Error | null): void {
     this.#error ??= error;
     this.#ended = true;
@@ -224,41 +198,69 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     this.#arrive();
   }
 
-  /** SUBSCRIBED. */
+  /**
+   * SUBSCRIBED.
+   *
+   * @internal
+   */
   subscribed(values: ValuesOf<typeof frames.subscribed>): void {
     this.#confirmed = true;
     const policies = ["skip", "skip", "disconnect", "wait"] as const;
     this.#ready.resolve({ lagPolicy: policies[values.policy] ?? "skip", topics: values.topics });
   }
 
-  /** SUBSCRIBE failed. */
+  /**
+   * SUBSCRIBE failed.
+   *
+   * @internal
+   */
   failed(code: Code, why: string): void {
     this.fail(new RefusedError(`subscribe to ${this.patterns.join(" ")}`, code, why));
     this.#link.remove(this);
   }
 
-  /** ANNOUNCE. */
+  /**
+   * ANNOUNCE.
+   *
+   * @internal
+   */
   announced(values: ValuesOf<typeof frames.announce>): void {
     this.#inbox.announced(values.name, values.topic, values.ordinal, values.sequence);
   }
 
-  /** GAP. */
+  /**
+   * GAP.
+   *
+   * @internal
+   */
   gap(values: ValuesOf<typeof frames.gap>): void {
     this.#inbox.gap(values.topic, values.first, values.last, values.code);
   }
 
-  /** A frame of messages. */
+  /**
+   * A frame of messages.
+   *
+   * @internal
+   */
   frame(reader: FrameReader): void {
     if (this.#ended) return;
     if (!this.#inbox.frame(reader)) throw new ProtocolError(Code.protocol, "a frame of a topic that was not announced");
   }
 
-  /** UNSUBSCRIBED. */
+  /**
+   * UNSUBSCRIBED.
+   *
+   * @internal
+   */
   left(): void {
     this.#leaving?.();
   }
 
-  /** Everything that came at once was told: wakes the reader, and pauses the server if the reader is behind. */
+  /**
+   * Everything that came at once was told: wakes the reader, and pauses the server if the reader is behind.
+   *
+   * @internal
+   */
   turn(): void {
     if (!this.#inbox.empty) this.#arrive();
     const most = this.#link.publishing ? highWaterWhilePublishing : highWater;
@@ -267,18 +269,24 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     this.#link.session?.send(frames.pause, { subscription: this.id });
   }
 
-  *#read(run: Run): Generator<SubscriptionEvent> {
-    const batch = this.#batch;
-    for (let offset = run.start; offset < run.end; offset += run.segment.lengthAt(offset)) {
-      const code = batch.open(run.topic, run.segment, offset, run.floor);
-      if (code === Code.done) {
-        yield batch;
-      } else {
-        const { topic, sequence: first, count } = batch;
-        yield gapEvent({ kind: "gap", topic, first, last: first + count - 1, code });
-      }
-      if (this.#left) return;
-    }
+  /** What its readers see of it. */
+  #makeReadable(): Readable {
+    // deno-lint-ignore no-this-alias
+    const self = this;
+    return {
+      inbox: self.#inbox,
+      get left() {
+        return self.#left;
+      },
+      get ended() {
+        return self.#ended;
+      },
+      get error() {
+        return self.#error;
+      },
+      arrival: () => new Promise((resolve) => self.#arrived = resolve),
+      goOn: () => self.#goOn(),
+    };
   }
 
   #goOn(): void {
@@ -311,10 +319,11 @@ function startOf(from: StartPoint): [start: number, value: number] {
   if (from === "earliest") return [Start.earliest, 0];
   if ("sequence" in from) return [Start.sequence, from.sequence];
   if ("last" in from) return [Start.last, from.last];
-  if ("time" in from) return [Start.time, Math.max(0, Math.round(from.time * 1000))];
-  return [Start.ago, Math.round(from.ago * 1000)];
+  if ("time" in from) return [Start.time, microseconds(from.time)];
+  return [Start.ago, microseconds(from.ago)];
 }
 
-function gapEvent({ topic, first, last, code }: Gap): GapEvent {
-  return { kind: "gap", topic, first, last, lost: last === 0 ? 0 : last - first + 1, reason: codeName(code) };
+/** Of milliseconds. What the protocol cannot say is as far away as what it can: the year 2255. */
+function microseconds(milliseconds: number): number {
+  return Math.min(largestSequence, Math.max(0, Math.round(milliseconds * 1000)));
 }

@@ -12,6 +12,8 @@ import type { SegmentPool } from "./segment_pool.ts";
 export class PublisherNumbers {
   /** The last number that was appended, or refused. */
   last = 0;
+  /** The last number that was refused. */
+  lastRefused = 0;
   /** When it was last used; monotonic milliseconds. */
   usedAt = 0;
   /** Sessions that publish under it now: 0 or 1, and 2 for the moment in which one replaces another. */
@@ -70,6 +72,8 @@ export class Topic {
   readonly held: Held[] = [];
   /** Since when publishers are held; monotonic milliseconds. */
   heldSince = 0;
+  /** Where it stands in an `EvictionQueue`; -1 while it has no memory. Set by the queue alone. */
+  evictionIndex = -1;
 
   constructor(name: string, id: number, pool: SegmentPool, retention: Retention, now: number) {
     this.name = name;
@@ -149,13 +153,14 @@ export class Topic {
    * Closes the readers that have held publishers for `maxWait` without moving.
    *
    * @param now monotonic milliseconds
+   * @param heldSince since when, if not for a frame of this topic
    */
-  expel(now: number, maxWait: number): void {
+  expel(now: number, maxWait: number, heldSince: number = this.heldSince): void {
     const first = this.log.first;
-    if (first === null) return;
+    if (first === null || this.guarded.length === 0) return;
     for (const reader of this.guarded.slice()) {
       if (!reader.holds || reader.sequence >= first.nextSequence) continue;
-      if (now - Math.max(reader.movedAt, this.heldSince) >= maxWait) reader.expelled();
+      if (now - Math.max(reader.movedAt, heldSince) >= maxWait) reader.expelled();
     }
   }
 

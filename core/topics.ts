@@ -6,6 +6,7 @@
 
 import { hex } from "./bytes.ts";
 import { Code } from "./codes.ts";
+import { EvictionQueue } from "./eviction.ts";
 import type { Platform } from "./connection.ts";
 import type { ServerLimits } from "./limits.ts";
 import { MemoryBudget } from "./memory.ts";
@@ -44,8 +45,12 @@ export class Topics {
   readonly #tombstones = new Map<number, number>();
   readonly #exact = new Map<string, Set<Interest>>();
   readonly #wild = new Set<Interest>();
+  readonly #eviction = new EvictionQueue();
   #nextId = 1;
   #ordinal = 0;
+  /** Since when, and when last, memory was asked for that readers hold; monotonic milliseconds. */
+  #starvedSince = 0;
+  #starvedAt = -Infinity;
 
   constructor(
     platform: Platform,
@@ -55,7 +60,7 @@ export class Topics {
     this.#platform = platform;
     this.limits = limits;
     this.pool = new SegmentPool(new MemoryBudget(limits.memory), allocate);
-    this.pool.makeRoom = () => this.#evict() || this.closeOldestPin();
+    this.pool.makeRoom = () => this.#evict() || this.closeOldestPin() || this.#starve();
     this.inputs = new MemoryBudget(limits.inputMemory);
     const epoch = new Uint8Array(16);
     platform.random(epoch);
@@ -85,6 +90,7 @@ export class Topics {
     if (this.#byId.size >= this.limits.topics) return Code.topics;
     const retention = { bytes: this.limits.retain, age: this.limits.retainFor };
     const topic = new Topic(name, this.#nextId++, this.pool, retention, this.#platform.now());
+    topic.log.resized = () => this.#eviction.update(topic);
     this.#byName.set(name, topic);
     this.#byId.set(topic.id, topic);
     return topic;
@@ -138,7 +144,7 @@ export class Topics {
     return { numbers, known: false };
   }
 
-  /** The topic is about to get its first message: now it exists for everyone. */
+  /** The topic has got its first message: now it exists for everyone. */
   create(topic: Topic): void {
     topic.ordinal = ++this.#ordinal;
     this.#created.push(topic);
@@ -193,7 +199,11 @@ export class Topics {
    * @param now monotonic milliseconds
    */
   tick(now: number): void {
-    for (const topic of this.blocked) topic.expel(now, this.limits.maxWait);
+    const { maxWait } = this.limits;
+    for (const topic of this.blocked) topic.expel(now, maxWait);
+    if (now - this.#starvedAt < maxWait) {
+      for (const topic of this.#created) topic.expel(now, maxWait, this.#starvedSince);
+    }
     if (this.blocked.size > 0) this.retryHeld();
     if (this.limits.retainFor !== Infinity) {
       const time = this.#platform.time();
@@ -243,16 +253,16 @@ export class Topics {
    * segment with a topic's newest frame goes only when no topic has another.
    */
   #evict(): boolean {
-    return this.#evictFrom((topic) => topic.log.first !== topic.log.last) ||
-      this.#evictFrom((topic) => topic.log.first !== null);
+    const topic = this.#eviction.next();
+    topic?.evict();
+    return topic !== null;
   }
 
-  #evictFrom(eligible: (topic: Topic) => boolean): boolean {
-    let largest: Topic | null = null;
-    for (const topic of this.#created) {
-      if (topic.log.memory > (largest?.log.memory ?? 0) && eligible(topic) && topic.evictable) largest = topic;
-    }
-    largest?.evict();
-    return largest !== null;
+  /** Nothing can go but what readers hold: whose topic it is does not matter any more. */
+  #starve(): boolean {
+    const now = this.#platform.now();
+    if (now - this.#starvedAt >= this.limits.maxWait) this.#starvedSince = now;
+    this.#starvedAt = now;
+    return false;
   }
 }

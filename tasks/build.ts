@@ -10,6 +10,8 @@
  * `DENORT_BIN` names the runtime base to build on where it cannot be downloaded.
  */
 
+import { fileURLToPath } from "node:url";
+import { version } from "../cli/version.ts";
 import { filesByUrl, isEmbedded, parseEmbedded, reachable } from "./embedded.ts";
 import { denoVersion, entry, included, permissions, root, runTask, TaskError } from "./program.ts";
 
@@ -46,17 +48,33 @@ await runTask("build", async (args) => {
 async function build(target: string, name: string, native = false): Promise<void> {
   const output = `dist/${name}`;
   const { success, stderr } = await compile(["--output", output, ...(native ? [] : ["--target", target])]);
-  if (!success) {
-    if (!/denort|Setting up base binary/.test(stderr)) {
-      throw new TaskError(`cannot build for ${target}:\n${stderr.trim()}`);
-    }
-    throw new TaskError(
-      `cannot build for ${target}: the runtime base cannot be had from dl.deno.land: ` +
-        `set DENORT_BIN to the denort of Deno ${denoVersion} for it, or use \`deno task install\`, which needs none`,
-    );
-  }
+  if (!success) throw new TaskError(`cannot build for ${target}: ${reason(stderr)}`);
+  if (native) await tryOut(output);
   const { size } = await Deno.stat(new URL(output, root));
   console.log(`${output}  ${(size / 2 ** 20).toFixed(1)} MiB`);
+}
+
+/** Why it could not be compiled, and what to do. */
+function reason(stderr: string): string {
+  if (!/denort|Setting up base binary/i.test(stderr)) return `\n${stderr.trim()}`;
+  const base = Deno.env.get("DENORT_BIN");
+  if (base) return `DENORT_BIN=${base} is no denort of Deno ${denoVersion} that can be read`;
+  return "the runtime base cannot be had from dl.deno.land: " +
+    `set DENORT_BIN to the denort of Deno ${denoVersion} for it, or use \`deno task install\`, which needs none`;
+}
+
+/** Runs what was built: on another runtime base than denort it is a file of the right size, and not the program. */
+async function tryOut(output: string): Promise<void> {
+  const path = new URL(output, root);
+  const says = await new Deno.Command(fileURLToPath(path), { args: ["--version"], env: { NO_COLOR: "1" } }).output()
+    .then(({ stdout }) => new TextDecoder().decode(stdout).trim(), (error) => `${error.message}`);
+  if (says === version) return;
+  await Deno.remove(path);
+  const said = says.split("\n")[0];
+  throw new TaskError(
+    `${output} was built and is not the program: its --version says "${said}" and not "${version}": ` +
+      `DENORT_BIN has to be the denort of Deno ${denoVersion}, not deno`,
+  );
 }
 
 /** Builds on the deno executable itself, which gives no program, but the list of what would be in one. */

@@ -3,7 +3,7 @@
 import { crc32 } from "node:zlib";
 import { MemoryBudget } from "../../core/memory.ts";
 import type { Platform } from "../../core/connection.ts";
-import { Cursor, Slice, type TakeOutcome } from "../../core/cursor.ts";
+import { Cursor, type Slice, type TakeOutcome } from "../../core/cursor.ts";
 import { at, FrameType, messagesHeader, writePrefix } from "../../core/frame.ts";
 import type { FrameWriter } from "../../core/frame_writer.ts";
 import { type Retention, TopicLog } from "../../core/log.ts";

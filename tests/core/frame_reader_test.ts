@@ -125,7 +125,10 @@ Deno.test("frames come out whole however the bytes are cut, and what is pinned s
       for (let open = inputsOf.slice(); open.length > 0; open = open.filter((one) => one.offset < one.bytes.length)) {
         const one = random.pick(open);
         const { reader } = one;
-        one.offset += give(reader, one.bytes.subarray(one.offset), random.between(1, largestPiece));
+        // A read that ends with a frame is ordinary, and would be rare among random cuts.
+        const whole = (one.frames[one.found]?.length ?? 0) - reader.pending;
+        const piece = random.chance(0.5) ? whole : random.between(1, largestPiece);
+        one.offset += give(reader, one.bytes.subarray(one.offset), piece);
         while (reader.next()) {
           const expected = one.frames[one.found++]!;
           assert(same(current(reader), expected), "a frame differs");
@@ -198,7 +201,8 @@ Deno.test("a peer that only announces a large frame gets no memory for it: that 
     let received = 0;
     for (let offset = 0; offset < length;) {
       const space = reader.space();
-      assertLessOrEqual(reader.memory, Math.max(idleRead, 8 * received));
+      // Eight times as much, from the moment on in which less than a quarter was left.
+      assertLessOrEqual(reader.memory, Math.max(idleRead, 8 * received * 4 / 3));
       const count = Math.min(piece, space.length, length - offset);
       space.set(bytes.subarray(offset, offset + count));
       reader.settle();
@@ -219,10 +223,11 @@ Deno.test("reads grow when they are filled, up to 256 KiB, and fall back when th
   const random = new Random(6);
   const sizes: number[] = [];
   for (let turn = 0; turn < 4; turn++) {
-    const { length } = reader.space();
-    sizes.push(length);
+    const space = reader.space();
+    sizes.push(space.length);
+    space.set(frame(random, space.length));
     reader.settle();
-    give(reader, frame(random, length), length);
+    reader.received(space.length);
     assert(reader.next());
     assert(!reader.next());
   }

@@ -169,6 +169,22 @@ Deno.test("where parts of other sizes go, room is asked for until a whole block 
   assertEquals(asked, 4);
 });
 
+Deno.test("where room comes in smaller parts than were asked for, what will do is taken", () => {
+  const pool = new SegmentPool(new MemoryBudget(2 * MiB));
+  const small = drain(pool, 4096);
+  let asked = 0;
+  pool.makeRoom = () => {
+    asked++;
+    const oldest = small.shift();
+    if (oldest) pool.drop(oldest);
+    return oldest !== undefined;
+  };
+  assertEquals(pool.acquire(32 * KiB, 0, 1, 3000)!.size, 4096);
+  assertEquals(asked, 1);
+  assertEquals(pool.acquire(32 * KiB, 0, 1, 5000)!.size, 32 * KiB, "a part that is too small will not do");
+  assertEquals(pool.acquire(32 * KiB, 0, 1, 3000)!.size, 32 * KiB, "where there is room, it is what was asked for");
+});
+
 Deno.test("where no room can be made, there is no segment, and the budget is as before", () => {
   const pool = new SegmentPool(new MemoryBudget(2 * MiB));
   const taken = drain(pool, segmentSize);
