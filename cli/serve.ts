@@ -161,7 +161,7 @@ function parse(given: Given): Omit<ServeOptions, "log"> {
     open: given.open ?? false,
     retain,
     retainFor: given.retainFor ?? defaultLimits.retainFor,
-    memory: given.memory ?? Math.max(defaultLimits.memory, 2 * retain),
+    memory: parseMemory(given.memory, retain),
     maxMessage,
     maxConnections: given.maxConnections ?? defaultLimits.connections,
     lagPolicy: given.lagPolicy ?? "skip",
@@ -190,6 +190,15 @@ function parseRetention(given: Given): { retain: number; maxMessage: number } {
     );
   }
   return { retain, maxMessage };
+}
+
+/** A topic that grows takes memory in several sizes: below this there is no room for even one. */
+const leastMemory = 8 * 1024 * 1024;
+
+function parseMemory(given: number | undefined, retain: number): number {
+  if (given === undefined) return Math.max(defaultLimits.memory, 2 * retain);
+  if (given >= leastMemory) return given;
+  throw new UsageError(`--memory: ${spellSize(given)} is too little: the least is ${spellSize(leastMemory)}`);
 }
 
 /** Runs a server until the signal; then drains it. */

@@ -25,6 +25,8 @@ const largestSegment = 256 * 1024;
 export class ConnectionCredit {
   limit = 0;
   used = 0;
+  /** Outboxes that have something to write, and found no credit: an acknowledgement of another may be what they need. */
+  readonly waiting: Set<Outbox> = new Set();
 }
 
 /** The outgoing frames of one topic. */
@@ -48,6 +50,8 @@ export class Outbox implements Source {
   #openCount = 0;
   #nextNumber = 1;
   #ackedNumber = 0;
+  /** The number of the newest message that was ever given to be written. */
+  #sentNumber = 0;
   #topicCredit = 0;
   #unacknowledged = 0;
   #bytes = 0;
@@ -90,6 +94,11 @@ export class Outbox implements Source {
     return this.#ackedNumber;
   }
 
+  /** Messages that may have reached a server, and are not acknowledged. */
+  get unconfirmed(): number {
+    return Math.max(0, this.#sentNumber - this.#ackedNumber);
+  }
+
   /** The number of the oldest message that may have to be written again; 0 if there is none. */
   get firstPending(): number {
     return this.pending === 0 ? 0 : this.#ackedNumber + 1;
@@ -130,6 +139,7 @@ export class Outbox implements Source {
     }
     const limit = open > this.#sentOffset ? open : segment.end;
     let end = this.#sentOffset;
+    let last = end;
     while (end < limit) {
       const length = segment.lengthAt(end);
       if (end + length - this.#sentOffset > most && end > this.#sentOffset) break;
@@ -137,9 +147,11 @@ export class Outbox implements Source {
       this.#unacknowledged += length;
       this.#credit.used += length;
       segment.view.setUint32(end + at.topic, this.id, true);
+      last = end;
       end += length;
     }
     if (end === this.#sentOffset) return "empty";
+    this.#sentNumber = Math.max(this.#sentNumber, lastNumber(segment, last));
     into.segment = segment;
     into.start = this.#sentOffset;
     into.end = this.#sentOffset = end;
@@ -158,6 +170,7 @@ export class Outbox implements Source {
   reset(): void {
     this.id = 0;
     this.queued = false;
+    this.#credit.waiting.delete(this);
     this.#credit.used -= this.#unacknowledged;
     this.#unacknowledged = 0;
     this.#sentIndex = 0;
@@ -173,7 +186,7 @@ export class Outbox implements Source {
         continue;
       }
       if (this.#segments.length === 1 && this.#ackedOffset === this.#open) return;
-      const last = readU64(segment.view, this.#ackedOffset + at.number) + segment.countAt(this.#ackedOffset) - 1;
+      const last = lastNumber(segment, this.#ackedOffset);
       if (last > number) return;
       const length = segment.lengthAt(this.#ackedOffset);
       const written = this.#sentIndex > 0 || this.#sentOffset > this.#ackedOffset;
@@ -211,9 +224,11 @@ export class Outbox implements Source {
 
   /** Whether the server takes that many bytes more; it always takes one frame. */
   #affords(length: number): boolean {
-    const { used, limit } = this.#credit;
-    return (this.#unacknowledged === 0 || this.#unacknowledged + length <= this.#topicCredit) &&
-      (used === 0 || used + length <= limit);
+    if (this.#unacknowledged > 0 && this.#unacknowledged + length > this.#topicCredit) return false;
+    const { used, limit, waiting } = this.#credit;
+    if (used === 0 || used + length <= limit) return true;
+    waiting.add(this);
+    return false;
   }
 
   /** A segment whose open frame has room for `size` more bytes of payload. */
@@ -273,6 +288,11 @@ export class Outbox implements Source {
     else this.#sentOffset = this.#ackedOffset;
     return next !== undefined;
   }
+}
+
+/** The number of the last message of the frame at `start`. */
+function lastNumber(segment: Segment, start: number): number {
+  return readU64(segment.view, start + at.number) + segment.countAt(start) - 1;
 }
 
 /** Copies bytes; short ones without the cost of a view. */

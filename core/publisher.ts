@@ -53,8 +53,6 @@ class Target {
   waiters: Waiter[] = [];
   declaring = false;
   refused: RefusedError | null = null;
-  /** Whether some of what it holds may have reached a server before. */
-  resending = false;
 
   constructor(outbox: Outbox) {
     this.outbox = outbox;
@@ -84,7 +82,7 @@ export class Publisher {
   #refused = 0;
   #firstRefusal: RefusedError | null = null;
   #error: Error | null = null;
-  #lastTopic = "";
+  #lastTopic: string | null = null;
   #last: Target | null = null;
   #readyWaiters: Waiter[] = [];
   #flushWaiters: Waiter[] = [];
@@ -142,7 +140,8 @@ export class Publisher {
    * @throws {RefusedError} when the server refuses it
    */
   async publish(topic: string, payload: Uint8Array | string): Promise<void> {
-    await this.ready();
+    // Where there is room it is taken at once: flush() knows of it then, and order is that of the calls.
+    if (this.#error || this.#bytes >= highWater) await this.ready();
     const target = this.#target(topic);
     const bytes = typeof payload === "string" ? encodeText(payload) : payload;
     this.#push(target, bytes, 0, bytes.length);
@@ -199,7 +198,6 @@ export class Publisher {
     this.#requests.clear();
     for (const target of this.#targets.values()) {
       target.declaring = false;
-      target.resending = target.outbox.pending > 0;
       if (this.#options.acknowledge === false) this.#settle(target, () => target.outbox.clear());
       else target.outbox.reset();
     }
@@ -233,10 +231,10 @@ export class Publisher {
     this.#byId.set(values.topic, target);
     const { outbox } = target;
     this.#settle(target, () => outbox.declared(values.topic, values.credit, values.largestFrame, values.last));
-    if (target.resending && values.known === 0 && outbox.pending > 0) {
-      this.#options.onPossibleDuplicates?.(outbox.topic, outbox.pending);
+    resolveUpTo(target, outbox.ackedNumber);
+    if (values.known === 0 && outbox.unconfirmed > 0) {
+      this.#options.onPossibleDuplicates?.(outbox.topic, outbox.unconfirmed);
     }
-    target.resending = false;
     if (outbox.unsent && !this.#holding) this.#session?.add(outbox);
   }
 
@@ -265,11 +263,9 @@ export class Publisher {
   acknowledged(id: number, number: number): void {
     const target = this.#byId.get(id);
     if (!target) return;
-    const { outbox, waiters } = target;
+    const { outbox } = target;
     this.#settle(target, () => outbox.acknowledge(number));
-    let done = 0;
-    while (done < waiters.length && waiters[done]!.number <= number) waiters[done++]!.resolve();
-    if (done > 0) target.waiters = waiters.slice(done);
+    resolveUpTo(target, outbox.ackedNumber);
     if (outbox.unsent && !outbox.queued && !this.#holding) this.#session?.add(outbox);
   }
 
@@ -307,6 +303,12 @@ export class Publisher {
    * @internal
    */
   turn(): void {
+    const { waiting, used, limit } = this.#credit;
+    if (waiting.size > 0 && used < limit) {
+      const again = [...waiting];
+      waiting.clear();
+      for (const outbox of again) this.#session?.add(outbox);
+    }
     if (this.#readyWaiters.length > 0 && this.#bytes < highWater / 2) {
       for (const waiter of this.#readyWaiters.splice(0)) waiter.resolve();
     }
@@ -394,4 +396,12 @@ export class Publisher {
     if (this.#options.onRefused) this.#options.onRefused(refusal);
     else this.#firstRefusal ??= error;
   }
+}
+
+/** Tells the callers whose messages were appended. */
+function resolveUpTo(target: Target, number: number): void {
+  const { waiters } = target;
+  let done = 0;
+  while (done < waiters.length && waiters[done]!.number <= number) waiters[done++]!.resolve();
+  if (done > 0) target.waiters = waiters.slice(done);
 }

@@ -139,6 +139,7 @@ Deno.test("publisher: refusals are counted and told; the others are acknowledged
   await turn();
   await it.server.peer.request(declared, grant);
   const bad = it.publisher.publish("a", "2");
+  bad.catch(() => {});
   await turn();
   const last = it.publisher.publish("a", "3");
   await turn();
@@ -183,6 +184,7 @@ Deno.test("publisher: a refusal that was lost with its connection comes again af
 Deno.test("publisher: a topic that the server refuses rejects all that was for it, and what is to come", async () => {
   const it = await played();
   const refused = it.publisher.publish("a", "1");
+  refused.catch(() => {});
   const fine = it.publisher.publish("b", "1");
   await turn();
   await it.server.peer.request(failed, { request: 1, kind: FrameType.declare, code: Code.topics, why: "full" });
@@ -299,7 +301,9 @@ Deno.test("publisher: when the link ends, whoever waits is told", async () => {
   const ready = it.publisher.ready();
   for (const promise of [publishing, flushing, ready]) promise.catch(() => {});
   await over(it);
-  for (const promise of [publishing, flushing, ready]) await assertRejects(() => promise, TransportError, "closed");
+  await assertRejects(() => publishing, TransportError, "closed");
+  await assertRejects(() => flushing, TransportError, "closed");
+  await assertRejects(() => ready, TransportError, "closed");
   await assertRejects(() => it.publisher.publish("a", "2"), TransportError, "closed");
   assertThrows(() => it.publisher.send("a", bytes("2")), TransportError, "closed");
   assert(it.publisher.pending > 0, "and what was not acknowledged can be told");
