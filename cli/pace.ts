@@ -6,6 +6,8 @@
 
 /** How far a sender may catch up after a pause, in milliseconds of its rate: a timer is no finer than this. */
 const burst = 20;
+/** A timer goes no further, in milliseconds: 24 days. */
+const longestTimer = 2 ** 31 - 1;
 
 /**
  * A token bucket of messages.
@@ -15,9 +17,9 @@ const burst = 20;
  * import { assert, assertFalse } from "@std/assert";
  * import { Pace } from "./pace.ts";
  *
- * const pace = new Pace(10, 0);
+ * const pace = new Pace(1000, 0);
  * assertFalse(pace.spend(0));
- * assert(pace.spend(200));
+ * assert(pace.spend(10));
  * ```
  */
 export class Pace {
@@ -39,19 +41,26 @@ export class Pace {
 
   /** Waits until a message is due. */
   async wait(signal: AbortSignal): Promise<void> {
-    const pause = this.#due - performance.now();
-    if (pause <= 0) return;
-    signal.throwIfAborted();
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        signal.removeEventListener("abort", stop);
-        resolve();
-      }, pause);
-      const stop = () => {
-        clearTimeout(timer);
-        reject(signal.reason);
-      };
-      signal.addEventListener("abort", stop, { once: true });
-    });
+    for (;;) {
+      const pause = this.#due - performance.now();
+      if (pause <= 0) return;
+      signal.throwIfAborted();
+      await sleep(Math.min(pause, longestTimer), signal);
+    }
   }
+}
+
+/** Rejects with the signal's reason when that comes first. */
+function sleep(pause: number, signal: AbortSignal): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, pause);
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", stop, { once: true });
+  });
 }

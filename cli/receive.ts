@@ -36,6 +36,9 @@ export async function receive(
   }
 }
 
+/** A timer goes no further, in milliseconds: 24 days. */
+const longestTimer = 2 ** 31 - 1;
+
 class Receiver {
   readonly #subscription: Subscription;
   readonly #options: SubscribeOptions;
@@ -101,13 +104,13 @@ class Receiver {
     else printError(line);
   }
 
-  #startTimer(): void {
-    const { timeout } = this.#options;
-    if (timeout === Infinity) return;
+  #startTimer(left = this.#options.timeout): void {
+    if (left === Infinity) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
+      if (left > longestTimer) return this.#startTimer(left - longestTimer);
       this.#timedOut = true;
       this.leave();
-    }, timeout);
+    }, Math.min(left, longestTimer));
   }
 }

@@ -105,6 +105,11 @@ const texts: ReadonlyMap<Code, CodeText> = new Map([
   [Code.corrupt, { name: "corrupt", text: "the frame is broken inside" }],
 ]);
 
+/** Whether this version knows a code. */
+export function isKnown(code: Code): boolean {
+  return texts.has(code);
+}
+
 /** The name of a code: `write-deadline`. */
 export function codeName(code: Code): string {
   return texts.get(code)?.name ?? `code ${code}`;

@@ -88,7 +88,9 @@ export class Inbox {
   /** A topic joined the subscription. One that is known goes on where it was. */
   announced(topic: string, id: number, ordinal: number, sequence: number): void {
     this.#ordinal = Math.max(this.#ordinal, ordinal);
-    if (!this.#points.has(id)) this.#points.set(id, { topic, id, next: Math.max(sequence, this.#floor) });
+    const point = this.#points.get(id);
+    if (point === undefined) this.#points.set(id, { topic, id, next: Math.max(sequence, this.#floor) });
+    else if (sequence > point.next) this.#gap(point, sequence - 1, Code.lagged);
   }
 
   /**

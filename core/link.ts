@@ -7,7 +7,7 @@
 import { hex } from "./bytes.ts";
 import { type ClientEvents, ClientSession, type ValuesOf, type Welcome } from "./client_session.ts";
 import { Code, codeText } from "./codes.ts";
-import type { Dial, Platform } from "./connection.ts";
+import type { Connection, Dial, Platform } from "./connection.ts";
 import * as frames from "./control.ts";
 import { Driver } from "./driver.ts";
 import { ProtocolError, RefusedError, TransportError, UsageError } from "./errors.ts";
@@ -119,6 +119,7 @@ export class Link implements AsyncDisposable {
   #welcome: Welcome | null = null;
   #everConnected = false;
   #nextId = 1;
+  #opened = false;
   #ended = false;
 
   /**
@@ -169,6 +170,8 @@ export class Link implements AsyncDisposable {
   async open(): Promise<this> {
     const { signal } = this.#options;
     signal?.throwIfAborted();
+    if (this.#ended) throw this.#lostError("connect to", "the link was closed");
+    this.#opened = true;
     signal?.addEventListener("abort", this.#abort, { once: true });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#run(resolve).then(
@@ -223,6 +226,7 @@ export class Link implements AsyncDisposable {
     this.#ended = true;
     this.#session?.close(Code.done);
     this.#stop.abort();
+    if (!this.#opened) this.#end(null);
     await this.closed;
   }
 
@@ -260,18 +264,10 @@ export class Link implements AsyncDisposable {
 
   /** Makes one connection and stays with it until it is lost; returns why. */
   async #connect(connected: () => void): Promise<Loss> {
-    const { dial, platform } = this.#options;
+    const { dial } = this.#options;
     try {
       const connection = await dial(this.endpoint, this.#stop.signal);
-      const session = new ClientSession(
-        platform,
-        this.pool,
-        this.#inputs,
-        defaultLimits,
-        this.#id,
-        agent,
-        this.#events(connected),
-      );
+      const session = this.#greet(connection, connected);
       this.#session = session;
       if (this.#ended) session.close(Code.done);
       const cancel = this.#tick(session);
@@ -285,8 +281,28 @@ export class Link implements AsyncDisposable {
       return { code: session.code, why, error: this.#errorOf(session.code, why) };
     } catch (error) {
       if (error instanceof TransportError) return { code: Code.connectionLost, why: error.message, error };
+      if (error instanceof ProtocolError) return { code: error.code, why: error.message, error };
       // A wrong endpoint, or a bug of ours: trying again would not help.
       return { code: Code.protocol, why: "", error: error as Error };
+    }
+  }
+
+  /** @throws {ProtocolError} `input-memory`, when what was received and not read takes all there is */
+  #greet(connection: Connection, connected: () => void): ClientSession {
+    const events = this.#events(connected);
+    try {
+      return new ClientSession(
+        this.#options.platform,
+        this.pool,
+        this.#inputs,
+        defaultLimits,
+        this.#id,
+        agent,
+        events,
+      );
+    } catch (error) {
+      connection.close();
+      throw error;
     }
   }
 

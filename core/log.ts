@@ -104,10 +104,14 @@ export class TopicLog {
    *
    * @param count messages in it
    * @param time Unix microseconds; what is earlier than the frame before is raised to that
+   * @param beyond bytes that are kept beyond retention rather than that the frame is held for a reader
    */
-  append(source: Uint8Array, start: number, length: number, count: number, time: number): AppendOutcome {
+  append(source: Uint8Array, start: number, length: number, count: number, time: number, beyond = 0): AppendOutcome {
     while (this.#exceeds(length)) {
-      if (this.guards?.(this.#first!.nextSequence)) return "held";
+      if (this.guards?.(this.#first!.nextSequence)) {
+        if (this.#bytes + length > this.#retention.bytes + beyond) return "held";
+        break;
+      }
       this.dropFirst();
     }
     const segment = this.#room(length);

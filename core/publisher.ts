@@ -304,7 +304,7 @@ export class Publisher {
    */
   turn(): void {
     const { waiting, used, limit } = this.#credit;
-    if (waiting.size > 0 && used < limit) {
+    if (waiting.size > 0 && used < limit && !this.#holding) {
       const again = [...waiting];
       waiting.clear();
       for (const outbox of again) this.#session?.add(outbox);

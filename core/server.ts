@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Code, codeName } from "./codes.ts";
+import { Code, codeName, isKnown } from "./codes.ts";
 import type { Connection, Listener, Platform } from "./connection.ts";
 import { Policy } from "./control.ts";
 import { Driver } from "./driver.ts";
@@ -212,10 +212,10 @@ export class Server implements AsyncDisposable {
   }
 
   #released(session: ServerSession): void {
-    const { code, why, id } = session;
+    const { code, why, id, told } = session;
     this.#count(code);
     if (this.#byId.get(id) === session) this.#byId.delete(id);
-    if (id !== "" && !unremembered.has(code)) {
+    if (id !== "" && !told && !unremembered.has(code)) {
       this.#remember(this.#ended, id, { code, why, until: this.#platform.now() + this.topics.limits.forgetAfter });
     }
     const peer = this.#sessions.get(session);
@@ -225,7 +225,8 @@ export class Server implements AsyncDisposable {
   }
 
   #count(code: Code): void {
-    const name = codeName(code);
+    // A peer may say any code: those that this version does not know are counted as one.
+    const name = isKnown(code) ? codeName(code) : "unknown";
     this.closes.set(name, (this.closes.get(name) ?? 0) + 1);
   }
 

@@ -44,6 +44,8 @@ export interface PublishingSession {
   readonly control: FrameWriter;
   /** There may be something to write. */
   stir(): void;
+  /** Whether it has itself a subscription to a topic for which publishers are held. */
+  holds(topic: Topic): boolean;
 }
 
 /** One topic that a session publishes to. */
@@ -221,7 +223,12 @@ export class ServerPublishing {
       if (number <= numbers.last) {
         code = Code.number;
       } else {
-        if (topic.append(bytes, start, length, count, time) !== "appended") return false;
+        let outcome = topic.append(bytes, start, length, count, time);
+        if (outcome === "held" && this.#session.holds(topic)) {
+          // Its reader may wait for this acknowledgement, and would then never move: rather keep more than was asked for.
+          outcome = topic.append(bytes, start, length, count, time, this.#topics.limits.connectionCredit);
+        }
+        if (outcome !== "appended") return false;
         if (topic.ordinal === 0) this.#topics.create(topic);
       }
     }

@@ -13,8 +13,10 @@ import { FrameType } from "./frame.ts";
 import { largestControl, largestHello } from "./limits.ts";
 import { Pattern } from "./pattern.ts";
 import { largestFrame, ServerPublishing } from "./server_publishing.ts";
-import { ServerSubscriptions, type SubscribingSession } from "./server_subscriptions.ts";
+import type { SubscribingSession } from "./server_subscription.ts";
+import { ServerSubscriptions } from "./server_subscriptions.ts";
 import { Session } from "./session.ts";
+import type { Topic } from "./topic.ts";
 import type { Topics } from "./topics.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import type { Source } from "./output.ts";
@@ -75,6 +77,10 @@ export class ServerSession extends Session implements SubscribingSession {
 
   filter(keep: (source: Source) => boolean): void {
     this.output.filter(keep);
+  }
+
+  holds(topic: Topic): boolean {
+    return this.#subscriptions?.holds(topic) ?? false;
   }
 
   penalise(): void {

@@ -38,6 +38,8 @@ export abstract class Session {
   code: Code = Code.done;
   /** More about why: a sentence from whoever ended it. */
   why = "";
+  /** Whether it was the peer that said why. */
+  told = false;
   /** When the peer last accepted a byte, or was first asked to; monotonic milliseconds. */
   lastProgress: number;
 
@@ -291,6 +293,7 @@ export abstract class Session {
   #closed(): void {
     const { code, why } = closeFrame.read(this.body);
     this.output.abandon();
+    this.told = true;
     this.end(code, why);
   }
 

@@ -9,7 +9,7 @@ import type { ClientSession, ValuesOf } from "./client_session.ts";
 import { Code } from "./codes.ts";
 import * as frames from "./control.ts";
 import { Policy, Start } from "./control.ts";
-import { ProtocolError, RefusedError } from "./errors.ts";
+import { ProtocolError, RefusedError, TransportError } from "./errors.ts";
 import type { FrameReader } from "./frame_reader.ts";
 import { type Readable, readBatches, readEvents, readMessages, type SubscriptionEvent } from "./events.ts";
 import { Inbox } from "./inbox.ts";
@@ -20,11 +20,6 @@ import type { SegmentPool } from "./segment_pool.ts";
 /** Above this many unread bytes the server is asked to pause, and below {@linkcode lowWater} to go on. */
 const highWater = 4 * 1024 * 1024;
 const lowWater = 1024 * 1024;
-/**
- * The same while messages of this link's publisher are unacknowledged: the server may hold them until this
- * subscription has moved, and its reader may wait for them.
- */
-const highWaterWhilePublishing = 16 * 1024 * 1024;
 /** The most points in one frame. */
 const mostPoints = 4096;
 
@@ -55,10 +50,9 @@ export interface Granted {
 
 /** What a subscription needs of its link. */
 export interface SubscribingLink {
+  readonly endpoint: string;
   readonly pool: SegmentPool;
   readonly session: ClientSession | null;
-  /** Whether messages of its publisher are unacknowledged. */
-  readonly publishing: boolean;
   /** Forgets the subscription, once it has ended. */
   remove(subscription: Subscription): void;
 }
@@ -75,6 +69,8 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
   readonly #link: SubscribingLink;
   readonly #inbox: Inbox;
   readonly #ready = Promise.withResolvers<Granted>();
+  /** Where it starts, on a server that it is new to. */
+  #from: StartPoint;
   #epoch = noId;
   #confirmed = false;
   #paused = false;
@@ -96,7 +92,7 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     this.id = id;
     this.patterns = patterns;
     this.#options = options;
-    const { from } = options;
+    const from = this.#from = options.from ?? "latest";
     this.#inbox = new Inbox(link.pool, typeof from === "object" && "sequence" in from ? from.sequence : 1);
     this.#readable = this.#makeReadable();
     this.ready = this.#ready.promise;
@@ -132,6 +128,7 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
   async close(): Promise<void> {
     if (this.#ended) return;
     this.#ended = this.#left = true;
+    this.#ready.reject(this.#closedError());
     this.#arrive();
     const { session } = this.#link;
     if (session?.state === "open" && this.#epoch !== noId) {
@@ -156,15 +153,15 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
   connected(session: ClientSession, epoch: string): void {
     this.#paused = false;
     const restarted = epoch !== this.#epoch && (this.#confirmed || this.#inbox.ordinal > 0);
-    if (restarted) this.#inbox.restarted();
-    const resuming = this.#confirmed && !restarted;
+    if (restarted) {
+      this.#inbox.restarted();
+      this.#confirmed = false;
+      this.#from = "earliest";
+    }
     this.#epoch = epoch;
-    if (resuming) this.#sendPoints(session);
-    const [start, value] = resuming
-      ? [Start.resume, this.#inbox.ordinal]
-      : restarted
-      ? [Start.earliest, 0]
-      : startOf(this.#options.from ?? "latest");
+    // What was not confirmed begins anew: what it got already is recognised.
+    if (this.#confirmed) this.#sendPoints(session);
+    const [start, value] = this.#confirmed ? [Start.resume, this.#inbox.ordinal] : startOf(this.#from);
     session.send(frames.subscribe, {
       subscription: this.id,
       policy: Policy[this.#options.lagPolicy ?? "server"],
@@ -193,7 +190,7 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
   fail(error: Error | null): void {
     this.#error ??= error;
     this.#ended = true;
-    if (error) this.#ready.reject(error);
+    this.#ready.reject(error ?? this.#closedError());
     this.#leaving?.();
     this.#arrive();
   }
@@ -263,8 +260,7 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
    */
   turn(): void {
     if (!this.#inbox.empty) this.#arrive();
-    const most = this.#link.publishing ? highWaterWhilePublishing : highWater;
-    if (this.#inbox.bytes <= most || this.#paused || this.#ended) return;
+    if (this.#inbox.bytes <= highWater || this.#paused || this.#ended) return;
     this.#paused = true;
     this.#link.session?.send(frames.pause, { subscription: this.id });
   }
@@ -300,6 +296,11 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     for (let from = 0; from < points.length; from += mostPoints) {
       session.send(frames.points, { subscription: this.id, points: points.slice(from, from + mostPoints) });
     }
+  }
+
+  #closedError(): TransportError {
+    const { endpoint } = this.#link;
+    return new TransportError(`subscribe to ${this.patterns.join(" ")}`, endpoint, "the subscription was closed");
   }
 
   #arrive(): void {

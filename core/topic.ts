@@ -83,9 +83,9 @@ export class Topic {
   }
 
   /** Appends a frame and wakes the readers. See {@linkcode TopicLog.append}. */
-  append(source: Uint8Array, start: number, length: number, count: number, time: number): AppendOutcome {
+  append(source: Uint8Array, start: number, length: number, count: number, time: number, beyond = 0): AppendOutcome {
     const kept = this.log.firstSequence;
-    const outcome = this.log.append(source, start, length, count, time);
+    const outcome = this.log.append(source, start, length, count, time, beyond);
     if (outcome === "appended" && this.waiting.length > 0) this.#wake();
     if (this.guarded.length > 0 && this.log.firstSequence !== kept) this.tellOvertaken();
     return outcome;

@@ -42,7 +42,8 @@ export function createPlatform(now: () => number = () => performance.now(), wall
       return Math.floor((origin + elapsed) * 1000);
     },
     after(delay, callback) {
-      const timer = setTimeout(callback, delay);
+      // A timer goes no further than 24 days.
+      const timer = setTimeout(callback, Math.min(delay, 2 ** 31 - 1));
       return () => clearTimeout(timer);
     },
     soon: queueMicrotask,

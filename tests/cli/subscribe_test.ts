@@ -183,6 +183,17 @@ Deno.test("--timeout is 0, or 5 when fewer came than were asked for", async (t) 
   });
 });
 
+Deno.test("durations of months are as long as they say", async () => {
+  await using server = await startServer();
+  await using subscriber = await server.subscriber(["--timeout", "30d", "-n", "1", "a"]);
+  await using publisher = server.start(["publish", "a", "--rate", "0.0001/h", "-m", "first", "-m", "second"]);
+  const { status, stdout, stderr } = await subscriber.ran();
+  assertEquals([status, stdout, stderr], [0, "first\n", "subscribed a\n"]);
+  publisher.kill("SIGINT");
+  assertEquals(await publisher.ran(), { status: 130, stdout: "", stderr: "" });
+  assertEquals(await server.payloads("a"), ["first"]);
+});
+
 Deno.test("--timeout does not run while nobody reads stdout", async () => {
   await using server = await startServer();
   const message = "x".repeat(100_000);

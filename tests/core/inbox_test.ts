@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Code } from "../../core/codes.ts";
-import { type GapEvent, GapError, readBatches, readEvents, readMessages } from "../../core/events.ts";
+import { GapError, type GapEvent, readBatches, readEvents, readMessages } from "../../core/events.ts";
 import { encodedFlag, stamp } from "../../core/frame.ts";
 import { FrameReader } from "../../core/frame_reader.ts";
 import { Inbox } from "../../core/inbox.ts";

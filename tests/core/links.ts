@@ -1,7 +1,7 @@
 /** Links to a test server: connections in memory that are cut where a test says. */
 
 import type { Connection } from "../../core/connection.ts";
-import { controls, preamble, welcome } from "../../core/control.ts";
+import { preamble, welcome } from "../../core/control.ts";
 import { TransportError } from "../../core/errors.ts";
 import { Link, type LinkEvent, type LinkOptions } from "../../core/link.ts";
 import type { SubscriptionEvent } from "../../core/events.ts";
@@ -28,7 +28,6 @@ class CutConnection implements Connection {
     this.#toRead = read;
     this.#toWrite = written;
     this.#gone = gone;
-    if (read === 0 || written === 0) this.#cut();
   }
 
   async read(into: Uint8Array): Promise<number | null> {
@@ -75,7 +74,6 @@ export class Network {
   down = false;
   /** Connections that were asked for. */
   dialled = 0;
-  /** Bytes that the server has read on all connections together, and what it has written. */
   readonly #open = new Set<Connection>();
   /** Where the connections go. */
   target: TestServer;
@@ -102,6 +100,7 @@ export class Network {
     this.target.server.accept(there);
     const connection: Connection = new CutConnection(here, cut, () => this.#open.delete(connection));
     this.#open.add(connection);
+    if (cut.read === 0 || cut.written === 0) connection.close();
     return Promise.resolve(connection);
   };
 
@@ -172,6 +171,11 @@ export function welcomeFrame(change: Partial<Parameters<typeof welcome.write>[1]
   });
 }
 
+/** What went wrong first, where a disposal that found something too has hidden it. */
+export function firstError(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstError(error.suppressed) : error;
+}
+
 /** Collects what happens to a subscription, as lines: `topic sequence text`, `topic first-last reason`, `restarted`. */
 export function collect(events: AsyncIterable<SubscriptionEvent>): { lines: string[]; done: Promise<void> } {
   const lines: string[] = [];
@@ -189,5 +193,3 @@ export function collect(events: AsyncIterable<SubscriptionEvent>): { lines: stri
   };
   return { lines, done: read() };
 }
-
-export const everyControl = controls;

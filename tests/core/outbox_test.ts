@@ -260,7 +260,7 @@ function simulate(random: Random): void {
     credits();
   };
   for (let i = 0; i < 300; i++) step(random.pick(models));
-  if (!connected) for (const each of models) declare(each);
+  if (!connected) { for (const each of models) declare(each); }
   // From here on everything goes well, and so everything arrives.
   for (let i = 0; i < 100_000 && models.some(({ outbox }) => outbox.pending > 0); i++) {
     for (const model of models) {

@@ -79,7 +79,7 @@ Deno.test("a subscription that was not confirmed does not take the ids of one se
     state: "open",
     send: (frame: unknown, values: { start: number; patterns: unknown }) => frame === subscribe && sent.push(values),
   } as unknown as ClientSession;
-  const link: SubscribingLink = { pool: roomyPool(), session, publishing: false, remove: () => {} };
+  const link: SubscribingLink = { endpoint: "memory://test", pool: roomyPool(), session, remove: () => {} };
   const subscription = new Subscription(link, 1, ["#"], {});
   subscription.connected(session, "01".repeat(16));
   subscription.announced({ subscription: 1, topic: 1, ordinal: 1, sequence: 5, name: "old" });

@@ -5,7 +5,7 @@ import { RefusedError, TransportError, UsageError } from "../../core/errors.ts";
 import { encodedFlag, FrameType } from "../../core/frame.ts";
 import { Link } from "../../core/link.ts";
 import type { PublisherOptions, Refusal } from "../../core/publisher.ts";
-import { Network, PlayedServer, collect } from "./links.ts";
+import { collect, Network, PlayedServer } from "./links.ts";
 import { controlFrame, idOf, TestServer, textFrame, turn, World } from "./world.ts";
 import { KiB, MiB } from "./fixtures.ts";
 

@@ -96,10 +96,17 @@ Deno.test("output-memory: a peer that asks and does not read is closed, and told
 
 Deno.test("output-memory: lists and subscriptions that fail count, too", async () => {
   await using test = new TestServer();
-  for (const frame of [controlFrame(list, { request: 1, pattern: "a/#/b" }), controlFrame(subscribe, { ...subscribing, start: 9 })]) {
+  for (
+    const frame of [
+      controlFrame(list, { request: 1, pattern: "a/#/b" }),
+      controlFrame(subscribe, { ...subscribing, start: 9 }),
+    ]
+  ) {
     const peer = await test.greeted();
     peer.window = 0;
-    for (let i = 0; i < 100 && !peer.ended && test.closes("output-memory") === 0; i++) await peer.send(concat(Array(1000).fill(frame)));
+    for (let i = 0; i < 100 && !peer.ended && test.closes("output-memory") === 0; i++) {
+      await peer.send(concat(Array(1000).fill(frame)));
+    }
     await peer.accept(4 * MiB);
     assertEquals(peer.reason(), "output-memory");
     test.server.closes.clear();
@@ -229,6 +236,17 @@ Deno.test("events: who came, who went and why; counted by name", async () => {
     { kind: "opened", peer: "peer 2", agent: "test" },
   ]);
   assertEquals([...test.server.closes], [["corrupt", 1]]);
+});
+
+Deno.test("what a peer says of its own end is counted, unknown codes as one, and not told back to it", async () => {
+  await using test = new TestServer();
+  for (const code of [Code.corrupt, 40_000, 50_000]) {
+    const peer = await test.greeted(7);
+    await peer.request(close, { code, why: "enough" });
+    await peer.end();
+  }
+  assertEquals([...test.server.closes], [["corrupt", 1], ["unknown", 2]]);
+  assertEquals(await remembered(test, 7), Code.done);
 });
 
 /** A subscriber that has not read what is there for it. */

@@ -313,6 +313,28 @@ Deno.test("wait: retention by age overtakes, and says so", async () => {
   assertEquals(numbers(frames).length + lost, 100);
 });
 
+Deno.test("wait: a publisher is not held for its own subscription, within the credit of a connection; others are", async () => {
+  await using test = new TestServer({ limits: { ...limits, connectionCredit: 50 * KiB } });
+  const both = await publisher(test, 7);
+  await both.peer.request(subscribe, { ...subscribing, policy: Policy.wait });
+  await both.peer.request(pause, { subscription: 1 });
+  await publishes(both, 1, 60);
+  assertEquals(acknowledged(both.peer), 60, "retention alone would have held it at 40");
+  const other = await publisher(test, 8);
+  await other.publish("a", text(1));
+  assertEquals(acknowledged(other.peer), 0);
+  await publishes(both, 61, 100);
+  const last = acknowledged(both.peer);
+  assert(last >= 75 && last < 90, `${last}`);
+  const { log } = test.server.topics.get("a")!;
+  assert(log.bytes <= 82 * KiB, `${log.bytes}`);
+  await both.peer.request(resume, { subscription: 1 });
+  assertEquals(numbers(both.peer.frames()).length, 101);
+  await publishes(other, 2, 100);
+  assertEquals(acknowledged(other.peer), 100);
+  assert(log.bytes <= 37 * KiB, "and retention is what it was");
+});
+
 Deno.test("wait: memory that a laggard of another topic holds is got back by closing it, too", async () => {
   await using test = new TestServer({
     limits: { retain: 64 * MiB, memory: 16 * MiB, inputMemory: 16 * MiB, idleTimeout: 600_000, maxMessage: MiB },
