@@ -10,6 +10,8 @@ import type { SegmentPool } from "./segment_pool.ts";
 
 /** The numbers of one publisher in one topic: what makes a frame that comes again recognisable. */
 export class PublisherNumbers {
+  /** The publisher's id, in hexadecimal. */
+  readonly publisher: string;
   /** The last number that was appended, or refused. */
   last = 0;
   /** The last number that was refused. */
@@ -18,6 +20,10 @@ export class PublisherNumbers {
   usedAt = 0;
   /** Sessions that publish under it now: 0 or 1, and 2 for the moment in which one replaces another. */
   sessions = 0;
+
+  constructor(publisher: string) {
+    this.publisher = publisher;
+  }
 }
 
 /** A reader of a topic, as the topic sees it. */
@@ -60,8 +66,8 @@ export class Topic {
   ordinal = 0;
   /** When something last happened to it; monotonic milliseconds. */
   usedAt: number;
-  /** Numbers by publisher. */
-  readonly publishers: Map<string, PublisherNumbers> = new Map();
+  /** Numbers of its publishers: few, looked through when one declares the topic. A map would cost each topic more. */
+  publishers: PublisherNumbers[] = [];
   /** Readers of any kind, in number. */
   readers = 0;
   /** Readers that have everything. */
@@ -180,7 +186,7 @@ export class Topic {
   /** Whether nothing would be missed if it were forgotten: no messages, no publishers, every reader has everything. */
   get unused(): boolean {
     return this.log.first === null && this.held.length === 0 && this.waiting.length === this.readers &&
-      !this.publishers.values().some((numbers) => numbers.sessions > 0);
+      !this.publishers.some((numbers) => numbers.sessions > 0);
   }
 
   #wake(): void {

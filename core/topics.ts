@@ -136,11 +136,12 @@ export class Topics {
    * @returns them and whether they were known, or `null` when the topic has as many publishers as it takes
    */
   numbers(topic: Topic, publisher: string): { numbers: PublisherNumbers; known: boolean } | null {
-    const found = topic.publishers.get(publisher);
+    const found = topic.publishers.find((numbers) => numbers.publisher === publisher);
     if (found) return { numbers: found, known: true };
-    if (topic.publishers.size >= this.limits.publishers && !this.#forgetPublisher(topic)) return null;
-    const numbers = new PublisherNumbers();
-    topic.publishers.set(publisher, numbers);
+    if (topic.publishers.length >= this.limits.publishers && !this.#forgetPublisher(topic)) return null;
+    const numbers = new PublisherNumbers(publisher);
+    // A pushed-to array would have room for 17.
+    topic.publishers = [...topic.publishers, numbers];
     return { numbers, known: false };
   }
 
@@ -215,8 +216,8 @@ export class Topics {
   sweep(now: number): void {
     const before = now - this.limits.forgetAfter;
     for (const topic of this.#byId.values()) {
-      for (const [publisher, numbers] of topic.publishers) {
-        if (numbers.sessions === 0 && numbers.usedAt < before) topic.publishers.delete(publisher);
+      if (topic.publishers.some((numbers) => numbers.sessions === 0 && numbers.usedAt < before)) {
+        topic.publishers = topic.publishers.filter((numbers) => numbers.sessions > 0 || numbers.usedAt >= before);
       }
       if (topic.usedAt < before && topic.unused) this.#forget(topic);
     }
@@ -237,15 +238,13 @@ export class Topics {
   }
 
   #forgetPublisher(topic: Topic): boolean {
-    let oldest: string | null = null;
-    let usedAt = Infinity;
-    for (const [publisher, numbers] of topic.publishers) {
-      if (numbers.sessions === 0 && numbers.usedAt < usedAt) {
-        oldest = publisher;
-        usedAt = numbers.usedAt;
-      }
+    let oldest: PublisherNumbers | null = null;
+    for (const numbers of topic.publishers) {
+      if (numbers.sessions === 0 && numbers.usedAt < (oldest?.usedAt ?? Infinity)) oldest = numbers;
     }
-    return oldest !== null && topic.publishers.delete(oldest);
+    if (oldest === null) return false;
+    topic.publishers.splice(topic.publishers.indexOf(oldest), 1);
+    return true;
   }
 
   /**
