@@ -36,7 +36,8 @@ export type { Connection, Dial, Listener, Platform } from "./core/connection.ts"
 export { ProtocolError, RefusedError, TransportError, UsageError } from "./core/errors.ts";
 export type { Restarted } from "./core/inbox.ts";
 export { defaultLimits, type ServerLimits } from "./core/limits.ts";
-export { Link, type LinkEvent, type LinkOptions, type TopicInfo } from "./core/link.ts";
+export { Link, type LinkEvent, type LinkOptions } from "./core/link.ts";
+export type { TopicInfo } from "./core/listings.ts";
 export { Pattern } from "./core/pattern.ts";
 export { Publisher, type PublisherOptions, type Refusal } from "./core/publisher.ts";
 export { type LagPolicy, Server, type ServerEvent, type ServerOptions } from "./core/server.ts";

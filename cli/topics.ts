@@ -6,7 +6,7 @@
 
 import type { Command } from "@commander-js/extra-typings";
 import { Pattern } from "../core/pattern.ts";
-import type { TopicInfo } from "../core/link.ts";
+import type { TopicInfo } from "../core/listings.ts";
 import { ExitStatus } from "./exit.ts";
 import { formatTime } from "./format.ts";
 import { openLink, untilAborted } from "./link.ts";

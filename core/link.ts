@@ -8,12 +8,13 @@ import { hex } from "./bytes.ts";
 import { type ClientEvents, ClientSession, type ValuesOf, type Welcome } from "./client_session.ts";
 import { Code, codeText } from "./codes.ts";
 import type { Connection, Dial, Platform } from "./connection.ts";
-import * as frames from "./control.ts";
+import type { failed } from "./control.ts";
 import { Driver } from "./driver.ts";
 import { ProtocolError, RefusedError, TransportError, UsageError } from "./errors.ts";
 import { FrameType } from "./frame.ts";
 import type { FrameReader } from "./frame_reader.ts";
 import { defaultLimits } from "./limits.ts";
+import { Listings, type TopicInfo } from "./listings.ts";
 import { MemoryBudget } from "./memory.ts";
 import { Pattern } from "./pattern.ts";
 import { Publisher, type PublisherOptions } from "./publisher.ts";
@@ -57,34 +58,11 @@ export interface LinkOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A topic, as a server lists it. */
-export interface TopicInfo {
-  /** Its name. */
-  readonly name: string;
-  /** Its number, never used again while the server lives. */
-  readonly id: number;
-  /** Sequence of the oldest message that is kept. */
-  readonly first: number;
-  /** Sequence that the next message will have. */
-  readonly next: number;
-  /** Bytes of the frames that are kept. */
-  readonly bytes: number;
-  /** Time of the newest message, Unix microseconds. */
-  readonly time: number;
-}
-
 /** Why a connection was not made or not kept. */
 interface Loss {
   readonly code: Code;
   readonly why: string;
   readonly error: Error;
-}
-
-interface Listing {
-  readonly pattern: string;
-  found: TopicInfo[];
-  readonly resolve: (topics: TopicInfo[]) => void;
-  readonly reject: (error: Error) => void;
 }
 
 /** Reasons after which connecting again would bring the same. */
@@ -111,7 +89,7 @@ export class Link implements AsyncDisposable {
   readonly #options: LinkOptions;
   readonly #id: string;
   readonly #subscriptions = new Map<number, Subscription>();
-  readonly #listings = new Map<number, Listing>();
+  readonly #listings = new Listings();
   readonly #closed = Promise.withResolvers<Error | null>();
   readonly #stop = new AbortController();
   readonly #reconnect: Reconnect;
@@ -202,14 +180,10 @@ export class Link implements AsyncDisposable {
   }
 
   /** The topics that match a pattern. */
-  topics(pattern = "#"): Promise<TopicInfo[]> {
+  async topics(pattern = "#"): Promise<TopicInfo[]> {
     new Pattern(pattern);
-    return new Promise((resolve, reject) => {
-      if (!this.session) throw this.#lostError("list topics at", "it is not connected");
-      const request = this.#nextId++;
-      this.#listings.set(request, { pattern, found: [], resolve, reject });
-      this.session.send(frames.list, { request, pattern });
-    });
+    if (!this.session) throw this.#lostError("list topics at", "it is not connected");
+    return await this.#listings.ask(this.session, this.#nextId++, pattern);
   }
 
   /**
@@ -341,13 +315,8 @@ export class Link implements AsyncDisposable {
     this.publisher.fail(error ?? closed);
     for (const subscription of [...this.#subscriptions.values()]) subscription.fail(error);
     this.#subscriptions.clear();
-    this.#failListings(error ?? closed);
+    this.#listings.fail(error ?? closed);
     this.#closed.resolve(error);
-  }
-
-  #failListings(error: Error): void {
-    for (const listing of this.#listings.values()) listing.reject(error);
-    this.#listings.clear();
   }
 
   #greeted(welcome: Welcome, connected: () => void): void {
@@ -355,7 +324,7 @@ export class Link implements AsyncDisposable {
     const again = this.#everConnected;
     this.#welcome = welcome;
     this.#everConnected = true;
-    this.#reconnect.succeeded();
+    this.#reconnect.connected();
     this.#options.onEvent?.({ kind: "connected", endpoint: this.endpoint, again });
     if (welcome.closed !== Code.done) {
       this.#options.onEvent?.({ kind: "told", code: welcome.closed, why: welcome.why });
@@ -368,28 +337,15 @@ export class Link implements AsyncDisposable {
   #lost(code: Code, why: string): void {
     if (this.#welcome === null) return;
     this.#welcome = null;
-    this.publisher.lost();
+    this.publisher.lost(this.#lostError("publish to", why || codeText(code)));
     for (const subscription of [...this.#subscriptions.values()]) subscription.lost();
-    this.#failListings(this.#lostError("list topics at", why || codeText(code)));
+    this.#listings.fail(this.#lostError("list topics at", why || codeText(code)));
   }
 
-  #listed(values: ValuesOf<typeof frames.listed>): void {
-    const listing = this.#listings.get(values.request);
-    if (!listing) return;
-    for (const { topic, ...info } of values.topics) listing.found.push({ id: topic, ...info });
-    if (!values.last) return;
-    this.#listings.delete(values.request);
-    listing.resolve(listing.found);
-  }
-
-  #failed({ request, kind, code, why }: ValuesOf<typeof frames.failed>): void {
+  #failed({ request, kind, code, why }: ValuesOf<typeof failed>): void {
     if (kind === FrameType.declare) this.publisher.failed(request, code, why);
     else if (kind === FrameType.subscribe) this.#subscriptions.get(request)?.failed(code, why);
-    else if (kind === FrameType.list) {
-      const listing = this.#listings.get(request);
-      this.#listings.delete(request);
-      listing?.reject(new RefusedError(`list ${listing.pattern}`, code, why));
-    }
+    else if (kind === FrameType.list) this.#listings.failed(request, code, why);
   }
 
   #events(connected: () => void): ClientEvents {
@@ -399,14 +355,20 @@ export class Link implements AsyncDisposable {
       welcome: (welcome) => this.#greeted(welcome, connected),
       declared: (values) => publisher.declared(values),
       failed: (values) => this.#failed(values),
-      acknowledged: (topic, number) => publisher.acknowledged(topic, number),
+      acknowledged: (topic, number) => {
+        this.#reconnect.useful();
+        publisher.acknowledged(topic, number);
+      },
       refused: (values) => publisher.refusedFrame(values),
       subscribed: (values) => subscriptions.get(values.subscription)?.subscribed(values),
       announced: (values) => subscriptions.get(values.subscription)?.announced(values),
       gap: (values) => subscriptions.get(values.subscription)?.gap(values),
       unsubscribed: (id) => subscriptions.get(id)?.left(),
-      listed: (values) => this.#listed(values),
-      messages: (id: number, reader: FrameReader) => subscriptions.get(id)?.frame(reader),
+      listed: (values) => this.#listings.listed(values),
+      messages: (id: number, reader: FrameReader) => {
+        this.#reconnect.useful();
+        subscriptions.get(id)?.frame(reader);
+      },
       turn: () => {
         publisher.turn();
         for (const subscription of subscriptions.values()) subscription.turn();

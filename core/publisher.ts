@@ -13,6 +13,7 @@ import { encodeText } from "./bytes.ts";
 import { ConnectionCredit, Outbox } from "./outbox.ts";
 import { isReserved, topicFault } from "./pattern.ts";
 import type { SegmentPool } from "./segment_pool.ts";
+import { Target, type Waiter } from "./target.ts";
 import { usefulFrame } from "./server_publishing.ts";
 
 /** Above this many bytes {@linkcode Publisher.send} asks the caller to wait, and below half of it to go on. */
@@ -38,25 +39,6 @@ export interface PublisherOptions {
   readonly onRefused?: (refusal: Refusal) => void;
   /** Told when messages were sent again to a server that does not remember which of them it had. */
   readonly onPossibleDuplicates?: (topic: string, count: number) => void;
-}
-
-interface Waiter {
-  readonly number: number;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
-/** What is known of one topic. */
-class Target {
-  readonly outbox: Outbox;
-  /** Callers of {@linkcode Publisher.publish}, by ascending number. */
-  waiters: Waiter[] = [];
-  declaring = false;
-  refused: RefusedError | null = null;
-
-  constructor(outbox: Outbox) {
-    this.outbox = outbox;
-  }
 }
 
 /**
@@ -145,9 +127,7 @@ export class Publisher {
     const target = this.#target(topic);
     const bytes = typeof payload === "string" ? encodeText(payload) : payload;
     this.#push(target, bytes, 0, bytes.length);
-    await new Promise<void>((resolve, reject) => {
-      target.waiters.push({ number: target.outbox.lastNumber, resolve, reject });
-    });
+    await target.acknowledgement();
   }
 
   /** Waits until there is room for more. */
@@ -192,14 +172,16 @@ export class Publisher {
    *
    * @internal
    */
-  lost(): void {
+  lost(error: Error): void {
     this.#session = null;
     this.#byId.clear();
     this.#requests.clear();
     for (const target of this.#targets.values()) {
       target.declaring = false;
-      if (this.#options.acknowledge === false) this.#settle(target, () => target.outbox.clear());
-      else target.outbox.reset();
+      if (this.#options.acknowledge === false) {
+        this.#settle(target, () => target.outbox.clear());
+        target.reject(error);
+      } else target.outbox.reset();
     }
     this.turn();
   }
@@ -212,7 +194,7 @@ export class Publisher {
   fail(error: Error): void {
     this.#error ??= error;
     for (const target of this.#targets.values()) {
-      for (const waiter of target.waiters.splice(0)) waiter.reject(error);
+      target.reject(error);
       target.outbox.clear();
     }
     for (const waiter of [...this.#readyWaiters.splice(0), ...this.#flushWaiters.splice(0)]) waiter.reject(error);
@@ -231,7 +213,7 @@ export class Publisher {
     this.#byId.set(values.topic, target);
     const { outbox } = target;
     this.#settle(target, () => outbox.declared(values.topic, values.credit, values.largestFrame, values.last));
-    resolveUpTo(target, outbox.ackedNumber);
+    target.settle();
     if (values.known === 0 && outbox.unconfirmed > 0) {
       this.#options.onPossibleDuplicates?.(outbox.topic, outbox.unconfirmed);
     }
@@ -251,7 +233,7 @@ export class Publisher {
     const { topic } = target.outbox;
     target.refused = new RefusedError(`publish to ${topic}`, code, why);
     this.#count({ topic, count: target.outbox.pending, code, why }, target.refused);
-    for (const waiter of target.waiters.splice(0)) waiter.reject(target.refused);
+    target.reject(target.refused);
     this.#settle(target, () => target.outbox.clear());
   }
 
@@ -265,7 +247,7 @@ export class Publisher {
     if (!target) return;
     const { outbox } = target;
     this.#settle(target, () => outbox.acknowledge(number));
-    resolveUpTo(target, outbox.ackedNumber);
+    target.settle();
     if (outbox.unsent && !outbox.queued && !this.#holding) this.#session?.add(outbox);
   }
 
@@ -289,12 +271,7 @@ export class Publisher {
     const { topic } = target.outbox;
     const error = new RefusedError(`publish to ${topic}`, values.code, values.why || codeText(values.code));
     this.#count({ topic, count: values.count, code: values.code, why: values.why }, error);
-    const last = values.number + values.count - 1;
-    target.waiters = target.waiters.filter((waiter) => {
-      if (waiter.number < values.number || waiter.number > last) return true;
-      waiter.reject(error);
-      return false;
-    });
+    target.reject(error, values.number, values.number + values.count - 1);
   }
 
   /**
@@ -396,12 +373,4 @@ export class Publisher {
     if (this.#options.onRefused) this.#options.onRefused(refusal);
     else this.#firstRefusal ??= error;
   }
-}
-
-/** Tells the callers whose messages were appended. */
-function resolveUpTo(target: Target, number: number): void {
-  const { waiters } = target;
-  let done = 0;
-  while (done < waiters.length && waiters[done]!.number <= number) waiters[done++]!.resolve();
-  if (done > 0) target.waiters = waiters.slice(done);
 }

@@ -9,6 +9,8 @@ import type { Platform } from "./connection.ts";
 /** The first pause and the longest, in milliseconds. */
 const shortest = 50;
 const longest = 5_000;
+/** A connection that lasts as long as this was a good one, in milliseconds. */
+const lasting = 1_000;
 
 /** The pauses between attempts to connect again. */
 export class Reconnect {
@@ -16,6 +18,7 @@ export class Reconnect {
   readonly #random = new Uint8Array(1);
   #attempts = 0;
   #since = 0;
+  #connectedAt = Infinity;
 
   constructor(platform: Platform) {
     this.#platform = platform;
@@ -28,7 +31,10 @@ export class Reconnect {
 
   /** The next pause, in milliseconds: twice the one before, of which up to half is left to chance. */
   pause(): number {
-    if (this.#attempts === 0) this.#since = this.#platform.now();
+    const now = this.#platform.now();
+    if (now - this.#connectedAt >= lasting) this.#attempts = 0;
+    this.#connectedAt = Infinity;
+    if (this.#attempts === 0) this.#since = now;
     const whole = Math.min(longest, shortest * 2 ** this.#attempts++);
     this.#platform.random(this.#random);
     return whole / 2 + whole / 2 * (this.#random[0]! / 256);
@@ -50,8 +56,13 @@ export class Reconnect {
     });
   }
 
-  /** A connection was made. */
-  succeeded(): void {
+  /** A connection was made. That ends the growth of the pauses once it has lasted, or was {@linkcode useful}. */
+  connected(): void {
+    this.#connectedAt = this.#platform.now();
+  }
+
+  /** A message came, or an acknowledgement. */
+  useful(): void {
     this.#attempts = 0;
   }
 }

@@ -191,7 +191,8 @@ export class ServerPublishing {
     const held = declaration.frames[0];
     if (held === undefined) return true;
     const { segment, length } = held;
-    if (declaration.topic.log.holds(length)) return false;
+    const { topic } = declaration;
+    if (topic.log.holds(length) && !this.#session.holds(topic)) return false;
     const appended = this.#append(declaration, segment, segment.start, length, this.#platform.time());
     // If room for it cost this very session its life, what it held is gone already.
     if (this.#closed) return true;

@@ -112,6 +112,38 @@ Deno.test("link: pauses grow from 50 ms to 5 s, each with up to half of it left 
   await network.close(link);
 });
 
+Deno.test("link: a server that greets and drops is tried after pauses that grow, and given up as one that is away", async () => {
+  const { world, server, link, events } = await dialled({ giveUpAfter: 20_000 });
+  const pauses = () => events.flatMap((event) => event.kind === "lost" ? [event.retryIn] : []);
+  for (let i = 0; i < 8; i++) {
+    await server.welcome();
+    await server.peer.end();
+    assertEquals(pauses().length, i + 1);
+    assert(pauses()[i]! >= Math.min(5_000, 50 * 2 ** i) / 2, `${pauses()}`);
+    await world.run(pauses()[i]! + 1);
+  }
+  while (!server.peer.closed) {
+    await server.peer.end();
+    await world.run(5_001);
+  }
+  assert(await link.closed instanceof TransportError);
+});
+
+Deno.test("link: publish() without acknowledgements is rejected when the connection is lost before one came", async () => {
+  const { server, link, opening } = await dialled({ publisher: { acknowledge: false }, reconnect: false });
+  await server.welcome();
+  await opening;
+  const publishing = assertRejects(
+    () => link.publisher.publish("a", "x"),
+    TransportError,
+    "cannot publish to memory://played",
+  );
+  await turn();
+  await server.peer.end();
+  await publishing;
+  await link.closed;
+});
+
 Deno.test("link: two links that lost the same server do not come back at the same time", async () => {
   await using test = new TestServer();
   const network = new Network(test);

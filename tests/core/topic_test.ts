@@ -238,8 +238,8 @@ Deno.test("a publisher that disappears while its own frame is tried is not taken
 Deno.test("a topic is unused without messages, publishers, held frames and readers that have something to read", () => {
   const topic = newTopic();
   assert(topic.unused);
-  const numbers = new PublisherNumbers();
-  topic.publishers.set("p", numbers);
+  const numbers = new PublisherNumbers("p");
+  topic.publishers = [numbers];
   assert(topic.unused, "numbers alone do not keep it");
   numbers.sessions = 1;
   assert(!topic.unused);
