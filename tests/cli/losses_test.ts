@@ -117,7 +117,8 @@ Deno.test("a publisher goes on after a restart, and says what may be there twice
   assertStringIncludes(stderr, "connected again");
   assertStringIncludes(stderr, "sent again to a server that may have them");
   await watcher.stdout.line(/^after$/);
-  assertEquals(watcher.stdout.text, "between\nafter\n");
+  // The first acknowledgement may have been held as well: a message that is delivered need not be acknowledged yet.
+  assertMatch(watcher.stdout.text, /^(before\n)?between\nafter\n$/);
   first.kill("SIGCONT");
 });
 
