@@ -19,6 +19,7 @@ import { MemoryBudget } from "./memory.ts";
 import { Pattern } from "./pattern.ts";
 import { Publisher, type PublisherOptions } from "./publisher.ts";
 import { Reconnect } from "./reconnect.ts";
+import { agent } from "./session.ts";
 import { SegmentPool } from "./segment_pool.ts";
 import { Subscription, type SubscriptionOptions } from "./subscription.ts";
 
@@ -28,8 +29,6 @@ const memory = 256 * 1024 * 1024;
 const giveUpAfter = 60_000;
 /** How often the clock is looked at, in milliseconds. */
 const tickInterval = 1_000;
-/** What this end calls itself. */
-const agent = "stream/0.1";
 
 /** Something that happens to a link. */
 export type LinkEvent =

@@ -9,6 +9,7 @@ import type { Connection, Listener, Platform } from "./connection.ts";
 import { Policy } from "./control.ts";
 import { Driver } from "./driver.ts";
 import { defaultLimits, type ServerLimits } from "./limits.ts";
+import { agent } from "./session.ts";
 import { ServerSession, type Sessions } from "./server_session.ts";
 import { Topics } from "./topics.ts";
 
@@ -47,8 +48,6 @@ const mostRefused = 256;
 const mostRemembered = 10_000;
 /** Ends that are not told to who comes back: the ordinary ones, and what it did itself by coming back. */
 const unremembered: ReadonlySet<Code> = new Set([Code.done, Code.connectionLost, Code.replaced]);
-/** What this server calls itself. */
-const agent = "stream/0.1";
 
 /**
  * A server. It listens where it is told to, and needs no other I/O.

@@ -21,6 +21,9 @@ import { Output } from "./output.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentPool } from "./segment_pool.ts";
 
+/** What either end calls itself. */
+export const agent = "stream/0.1";
+
 /** How long a session that ends may take to say so, in milliseconds. */
 const linger = 2_000;
 
