@@ -47,6 +47,7 @@ export function declare(command: Command, program: Program): void {
     [
       "in every bash, zsh or fish from now on",
       [
+        "mkdir -p ~/.local/share/bash-completion/completions ~/.config/fish/completions",
         "stream completion bash > ~/.local/share/bash-completion/completions/stream",
         'stream completion zsh > "${fpath[1]}/_stream"',
         "stream completion fish > ~/.config/fish/completions/stream.fish",
@@ -57,7 +58,7 @@ export function declare(command: Command, program: Program): void {
   command
     .usage("SHELL")
     .addArgument(
-      new Argument("<SHELL>", "bash, zsh, fish or powershell").choices(shells)
+      new Argument("<SHELL>", "which shell").choices(shells)
         .argParser((text) => parseChoice(text, shells)),
     )
     .action((shell) =>

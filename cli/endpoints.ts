@@ -11,6 +11,9 @@ import type { Scheme } from "../transports/schemes.ts";
 /** What a server listens on and clients connect to. */
 const serverSchemes: readonly Scheme[] = ["tcp"];
 
+/** The server that is meant when none is named. */
+export const defaultServer = "tcp://127.0.0.1:7070";
+
 /**
  * Reads the endpoint of a server, which has no topic in it.
  *
@@ -26,7 +29,7 @@ const serverSchemes: readonly Scheme[] = ["tcp"];
  * ```
  */
 export function parseServer(text: string): string {
-  const endpoint = parseEndpoint(text, serverSchemes);
+  const endpoint = parseWithoutTopic(text);
   if (endpoint.topic !== null || endpoint.topics.length > 0) {
     throw new UsageError(
       `wrong endpoint ${JSON.stringify(text)}: a server has no topic in it`,
@@ -53,6 +56,16 @@ export function requireOpen(endpoint: string, open: boolean): void {
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host.endsWith(".localhost") || host === "::1" ||
     /^127\.\d+\.\d+\.\d+$/.test(host) || /^::ffff:7f[0-9a-f]{2}:/.test(host);
+}
+
+function parseWithoutTopic(text: string): Endpoint {
+  try {
+    return parseEndpoint(text, serverSchemes);
+  } catch (error) {
+    // The example for endpoints in general has a topic in it, which would be wrong in its turn.
+    if (!(error instanceof UsageError) || !error.hint?.startsWith("for example: ")) throw error;
+    throw new UsageError(error.message, `for example: ${defaultServer}`);
+  }
 }
 
 function withoutTopics(endpoint: Endpoint): Endpoint {

@@ -6,12 +6,12 @@
 
 import { RefusedError, UsageError } from "../core/errors.ts";
 import type { Publisher } from "../core/publisher.ts";
-import { ExitStatus } from "./exit.ts";
+import { ExitStatus, Failure } from "./exit.ts";
 import type { Log } from "./log.ts";
 import { Pace } from "./pace.ts";
 import type { Progress } from "./progress.ts";
 import { type PublishOptions, splitterFor } from "./publish.ts";
-import { openInput } from "./stdio.ts";
+import { type Input, openInput } from "./stdio.ts";
 import { topicOf } from "./topic_field.ts";
 import { untilAborted } from "./link.ts";
 import { formatBytes } from "./units.ts";
@@ -74,7 +74,7 @@ export class Feed {
       (bytes, start, end) => this.#send(bytes, start, end),
       (number, length) => this.#passedOver(number, length, limit),
     );
-    using input = await openInput(path);
+    using input = await openFile(path);
     for await (const chunk of input.chunks(signal)) {
       for (let from = 0; from < chunk.length && this.#left > 0;) {
         await this.#wait(signal);
@@ -120,6 +120,20 @@ export class Feed {
       number,
       size: formatBytes(length),
       most: formatBytes(limit),
+      hint: "raise serve --max-message, or cut the input with --chunk",
     });
+  }
+}
+
+/** Opens the FILE. In other programs the message itself stands there, so that a plain word may be meant as one. */
+async function openFile(path: string): Promise<Input> {
+  try {
+    return await openInput(path);
+  } catch (error) {
+    const word = error instanceof Failure && error.cause instanceof Deno.errors.NotFound && !/[/\\]|\.\w+$/.test(path);
+    if (word) {
+      throw new Failure(`${error.message}: to send that text itself, give -m before it`, undefined, error.cause);
+    }
+    throw error;
   }
 }

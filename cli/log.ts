@@ -58,7 +58,8 @@ interface Repetition {
  * Writes records of the level that was asked for, and above.
  *
  * An error or warning with the same message as one of the last five seconds is not written again but added up, and told
- * once: `... (41 more in 5s)`. The fields may differ; those of the latest are told.
+ * once: `... (41 more in 5s)`, or before another warning or error is written. The fields may differ; those of the latest
+ * are told.
  *
  * @example
  * ```ts ignore
@@ -126,6 +127,13 @@ export class Log implements Disposable {
       return;
     }
     if (this.#repeated.size >= mostWatched) this.flush();
+    // What came before is told before: "connection lost" after "connected again" would be read as another loss.
+    for (const [other, repetition] of this.#repeated) {
+      if (repetition.count === 0) continue;
+      this.#tell(other, repetition);
+      repetition.count = 0;
+      repetition.since = this.#around.now();
+    }
     this.#repeated.set(message, { level, fields, since: this.#around.now(), count: 0 });
     this.#cancel ??= this.#around.later(this.#due, addUpFor);
     this.#record(level, message, fields);

@@ -6,6 +6,7 @@
 
 import type { CommanderError, CommandUnknownOpts } from "@commander-js/extra-typings";
 import { UsageError } from "../core/errors.ts";
+import { defaultServer } from "./endpoints.ts";
 import { nearest } from "./suggest.ts";
 
 /**
@@ -48,6 +49,8 @@ export function spellFlags(flags: string): string {
 
 function unknownOption(typed: string, command: CommandUnknownOpts): UsageError {
   const flag = typed.split("=", 1)[0] ?? typed;
+  const habit = habitHint(flag, command);
+  if (habit !== undefined) return new UsageError(`unknown option ${flag}`, habit);
   const known: string[] = [];
   for (const { long, short } of command.createHelp().visibleOptions(command)) {
     if (long) known.push(long);
@@ -58,6 +61,24 @@ function unknownOption(typed: string, command: CommandUnknownOpts): UsageError {
   // `stream --server URL publish` is a habit from other programs.
   const place = command.parent === null ? "a command's options stand after the command, " : "";
   return new UsageError(`unknown option ${flag}`, place + seeHelp(command));
+}
+
+/** What is said of an option that another program of this kind has. */
+function habitHint(flag: string, command: CommandUnknownOpts): string | undefined {
+  const name = command.name();
+  if (["-t", "--topic"].includes(flag) && (name === "publish" || name === "subscribe")) {
+    return `${name === "publish" ? "TOPIC" : "PATTERN"} stands without an option: ${usageOf(command)}`;
+  }
+  if (["-f", "--file"].includes(flag) && name === "publish") {
+    return `FILE stands without an option: ${usageOf(command)}`;
+  }
+  if (["-p", "--port", "--host"].includes(flag)) {
+    if (name === "serve") return `host and port are one URL: --listen ${defaultServer}`;
+    if (command.options.some(({ long }) => long === "--server")) {
+      return `host and port are one URL: --server ${defaultServer}`;
+    }
+  }
+  return undefined;
 }
 
 function unknownCommand(typed: string, command: CommandUnknownOpts): UsageError {

@@ -6,13 +6,10 @@
 
 import { type Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { UsageError } from "../core/errors.ts";
-import { parseServer } from "./endpoints.ts";
+import { defaultServer, parseServer } from "./endpoints.ts";
 import type { ExitStatus } from "./exit.ts";
 import { logFormats, logLevels, type LogOptions } from "./log.ts";
 import { nearest } from "./suggest.ts";
-
-/** The server that is meant when none is named. */
-export const defaultServer = "tcp://127.0.0.1:7070";
 
 /**
  * The work of a command, once its options are parsed.
@@ -152,6 +149,21 @@ export function onlyOneOf(flags: Readonly<Record<string, boolean>>): void {
   if (given.length > 1) {
     throw new UsageError(`${given.join(" and ")} exclude each other`, `give one of ${Object.keys(flags).join(", ")}`);
   }
+}
+
+/**
+ * Throws a `UsageError` for a URL where a topic or a pattern goes: other programs have both in one.
+ *
+ * @param place what goes there: `TOPIC`
+ * @param command the command's name, for the hint
+ */
+export function refuseUrl(place: string, text: string, command: string): void {
+  const [, server, rest] = /^([a-z][a-z0-9+.-]*:\/\/[^/]+)\/?(.*)$/is.exec(text) ?? [];
+  if (server === undefined) return;
+  throw new UsageError(
+    `${place}: ${JSON.stringify(text)} is a URL`,
+    `the server is named apart: stream ${command} -s ${server} ${rest === "" ? place : rest}`,
+  );
 }
 
 function naming<Value>(option: { readonly flags: string }, parse: () => Value): Value {

@@ -7,22 +7,25 @@
 import type { Command } from "@commander-js/extra-typings";
 import { UsageError } from "../core/errors.ts";
 import { isReserved, topicFault } from "../core/pattern.ts";
+import type { Publisher } from "../core/publisher.ts";
 import { type ExitStatus, Failure } from "./exit.ts";
 import { Feed } from "./feed.ts";
 import { LineSplitter } from "./lines.ts";
 import { lossOf, openLink, untilAborted } from "./link.ts";
-import { Log, type LogOptions } from "./log.ts";
+import { Log, type LogOptions, processSurroundings } from "./log.ts";
 import {
   addExamples,
   logOptions,
   onlyOneOf,
   type Program,
+  refuseUrl,
   repeatedOption,
   serverOf,
   serverOption,
   valueOption,
 } from "./program.ts";
 import { terminalProgress } from "./progress.ts";
+import { isTerminal, printError } from "./stdio.ts";
 import {
   ChunkSplitter,
   DelimitedSplitter,
@@ -84,7 +87,7 @@ export function declare(command: Command, program: Program): void {
       "JSON lines, each to the topic that its symbol names",
       [
         "stream publish --topic-from symbol --topic-prefix ticks/",
-        "ticks.json",
+        "ticks.jsonl",
       ].join(" "),
     ],
     ["a file as one message", "stream publish images/latest picture.png --whole"],
@@ -132,8 +135,9 @@ export function declare(command: Command, program: Program): void {
         count: given.count ?? Infinity,
         rate: given.rate ?? Infinity,
         repeat,
-        acknowledge: given.ack,
-        reconnect: given.reconnect,
+        // The options are declared while the parser is at work, which then gives them no defaults.
+        acknowledge: given.ack !== false,
+        reconnect: given.reconnect !== false,
         log: logOptions(self),
       };
       program.start((signal) => run(options, signal));
@@ -167,6 +171,7 @@ function parseDestination(
     throw new UsageError("--topic-prefix goes with --topic-from", "write the whole TOPIC instead");
   }
   if (topic === undefined) throw new UsageError("TOPIC is missing", "usage: stream publish [options] TOPIC [FILE]");
+  refuseUrl("TOPIC", topic, "publish");
   const fault = topicFault(topic);
   if (fault !== null) {
     throw new UsageError(
@@ -215,22 +220,51 @@ function parseMessageRate(text: string): number {
   throw new UsageError(`"${text}" is a rate of bytes`, "give messages over time, such as 1000/s");
 }
 
+/** What is said to somebody at a terminal, who may have expected something else. */
+function typedHint(cut: Cut): string {
+  const end = Deno.build.os === "windows" ? "Ctrl-Z and Enter end it" : "Ctrl-D ends it";
+  return cut.by === "lines"
+    ? `reading from the terminal: each line is a message, ${end} (-m TEXT sends a text)`
+    : `reading from the terminal: ${end}`;
+}
+
 /** For how long a lost connection is tried again, in milliseconds. */
 const giveUpAfter = 60_000;
 
 /** Publishes until the source ends. */
 export async function run(options: PublishOptions, signal: AbortSignal): Promise<ExitStatus> {
-  using log = new Log(options.log);
-  using progress = terminalProgress(options.log.quiet);
+  const typed = options.source.kind === "input" && options.source.path === "-" && isTerminal("stdin");
+  // A progress line would be written over what is being typed.
+  using progress = terminalProgress(options.log.quiet || typed);
+  using log = new Log(
+    options.log,
+    processSurroundings((line) => {
+      progress?.clear();
+      printError(line);
+    }),
+  );
+  // Asked before the link is told of the signal, which gives its messages up.
+  const opened: { publisher?: Publisher } = {};
+  let unacknowledged = 0;
+  signal.addEventListener("abort", () => unacknowledged = opened.publisher?.pending ?? 0, { once: true });
   await using link = await openLink({ ...options, giveUpAfter }, log, signal);
+  opened.publisher = link.publisher;
   const feed = new Feed(link.publisher, options, log, progress);
+  if (typed && !options.log.quiet) printError(typedHint(options.source.cut));
   try {
-    await feed.run(AbortSignal.any([signal, lossOf(link)]));
+    try {
+      await feed.run(AbortSignal.any([signal, lossOf(link)]));
+    } catch (error) {
+      // An input that breaks off does not undo what came before.
+      if (error instanceof Failure) await untilAborted(link.publisher.flush(), signal);
+      throw error;
+    }
+    await untilAborted(link.publisher.flush(), signal);
   } catch (error) {
-    // An input that breaks off does not undo what came before.
-    if (error instanceof Failure) await untilAborted(link.publisher.flush(), signal);
+    if (signal.aborted && options.acknowledge && unacknowledged > 0) {
+      log.warn("interrupted: not every message is acknowledged", { unacknowledged });
+    }
     throw error;
   }
-  await untilAborted(link.publisher.flush(), signal);
   return feed.status;
 }

@@ -7,16 +7,18 @@
 import type { Batch } from "../core/batch.ts";
 import type { GapEvent } from "../core/events.ts";
 import type { Subscription } from "../core/subscription.ts";
-import { ExitStatus } from "./exit.ts";
+import { ExitStatus, Failure } from "./exit.ts";
 import { type Gap, type MessageFormat, messageFormat } from "./format.ts";
 import { printError } from "./stdio.ts";
 import { StdoutWriter } from "./stdout_writer.ts";
 import type { SubscribeOptions } from "./subscribe.ts";
+import { formatCount, formatDuration } from "./units.ts";
 
 /**
  * Writes messages until the count, the timeout or the signal.
  *
  * @throws the signal's reason when it aborts
+ * @throws {Failure} with 5 when the timeout ended it before the count was reached
  */
 export async function receive(
   subscription: Subscription,
@@ -82,7 +84,13 @@ class Receiver {
       await this.#output.flush();
     }
     if (this.#options.strict && this.#lost) return ExitStatus.lost;
-    return this.#timedOut && this.#received < this.#options.expected ? ExitStatus.timedOut : ExitStatus.done;
+    const { expected, timeout } = this.#options;
+    if (!this.#timedOut || this.#received >= expected) return ExitStatus.done;
+    throw new Failure(
+      `timed out: nothing came for ${formatDuration(timeout)}, after ${formatCount(this.#received)} of ` +
+        `${formatCount(expected)} ${expected === 1 ? "message" : "messages"}`,
+      ExitStatus.timedOut,
+    );
   }
 
   #write(batch: Batch): void {

@@ -11,18 +11,10 @@ import { defaultLimits, largestMessage } from "../core/limits.ts";
 import { Server, type ServerEvent } from "../core/server.ts";
 import { listen } from "../transports/dial.ts";
 import { platform } from "../transports/platform.ts";
-import { parseServer, requireOpen } from "./endpoints.ts";
+import { defaultServer, parseServer, requireOpen } from "./endpoints.ts";
 import { ExitStatus } from "./exit.ts";
 import { Log, type LogOptions } from "./log.ts";
-import {
-  addExamples,
-  choiceOption,
-  defaultServer,
-  logOptions,
-  type Program,
-  repeatedOption,
-  valueOption,
-} from "./program.ts";
+import { addExamples, choiceOption, logOptions, type Program, repeatedOption, valueOption } from "./program.ts";
 import { fileReason, printText } from "./stdio.ts";
 import { formatCount, formatDuration, parseCount, parseDuration, parseSize, spellSize } from "./units.ts";
 

@@ -18,6 +18,7 @@ import {
   logOptions,
   onlyOneOf,
   type Program,
+  refuseUrl,
   serverOf,
   serverOption,
   valueOption,
@@ -96,7 +97,10 @@ export function declare(command: Command, program: Program): void {
     .option("--strict", "end with 6 if messages were lost")
     .option("--no-reconnect", "end with 3 when the connection is lost")
     .action((patterns, given, self) => {
-      for (const pattern of patterns) new Pattern(pattern);
+      for (const pattern of patterns) {
+        refuseUrl("PATTERN", pattern, "subscribe");
+        new Pattern(pattern);
+      }
       onlyOneOf({
         "--raw": given.raw === true,
         "--json": given.json === true,
@@ -129,7 +133,7 @@ export function declare(command: Command, program: Program): void {
         expected: given.count ?? 1,
         lagPolicy: given.lagPolicy,
         strict: given.strict ?? false,
-        reconnect: given.reconnect,
+        reconnect: given.reconnect !== false,
         log: logOptions(self),
       };
       program.start((signal) => run(options, signal));

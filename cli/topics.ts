@@ -72,7 +72,8 @@ function table(topics: readonly TopicInfo[]): string {
     formatCount(next - first),
     next > first ? `${first}-${next - 1}` : "-",
     formatBytes(bytes),
-    formatTime(time),
+    // Microseconds are for programs, and made the table wider than a terminal.
+    formatTime(time).replace(/\.\d+Z$/, "Z"),
   ]);
   const columns = [["TOPIC", "MESSAGES", "SEQUENCES", "SIZE", "NEWEST"], ...rows];
   const widths = columns[0]!.map((_, column) => Math.max(...columns.map((row) => row[column]!.length)));

@@ -26,6 +26,8 @@ export interface Run {
   readonly segment: Segment;
   readonly start: number;
   end: number;
+  /** Bytes of memory that it keeps, if it is the first of its segment; else 0. */
+  readonly memory: number;
   /** Messages below this sequence are not for the reader. */
   readonly floor: number;
 }
@@ -48,12 +50,16 @@ export interface Restarted {
 /** What stands in an inbox, in the order in which it came. */
 export type Entry = Run | Gap | Restarted;
 
+/** Stands where an entry was, so that its memory is not kept. */
+const taken: Entry = { kind: "restarted" };
+
 /** The incoming frames of one subscription. */
 export class Inbox {
   readonly #pool: SegmentPool;
   #entries: Entry[] = [];
   #head = 0;
   #bytes = 0;
+  #memory = 0;
   readonly #points = new Map<number, Point>();
   #ordinal = 0;
   /** Messages below this are not wanted in a topic that is announced: the start point `sequence`. */
@@ -68,6 +74,11 @@ export class Inbox {
   /** Bytes of frames that the reader has not read. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Bytes of memory that they keep: the rest of a segment may be what other subscriptions have read already. */
+  get memory(): number {
+    return this.#memory;
   }
 
   /** Whether there is nothing to read. */
@@ -137,8 +148,13 @@ export class Inbox {
   shift(): Entry | null {
     if (this.empty) return null;
     const entry = this.#entries[this.#head]!;
+    this.#entries[this.#head] = taken;
     if (++this.#head === this.#entries.length) {
       this.#entries = [];
+      this.#head = 0;
+    } else if (this.#head >= 1024 && this.#head * 2 >= this.#entries.length) {
+      // A reader that is always a little behind never empties it.
+      this.#entries.splice(0, this.#head);
       this.#head = 0;
     }
     return entry;
@@ -147,6 +163,7 @@ export class Inbox {
   /** The reader has read a run. */
   release(run: Run): void {
     this.#bytes -= run.end - run.start;
+    this.#memory -= run.memory;
     this.#pool.unpin(run.segment);
   }
 
@@ -156,10 +173,11 @@ export class Inbox {
    * @param start where the first frame that was not read begins
    * @param floor messages below this sequence were read, or are not for the reader
    */
-  putBack({ kind, topic, segment, end }: Run, start: number, floor: number): void {
+  putBack({ kind, topic, segment, end, memory }: Run, start: number, floor: number): void {
     this.#pool.pin(segment);
     this.#bytes += end - start;
-    const run: Run = { kind, topic, segment, start, end, floor };
+    this.#memory += memory;
+    const run: Run = { kind, topic, segment, start, end, memory, floor };
     if (this.#head > 0) this.#entries[--this.#head] = run;
     else this.#entries.unshift(run);
   }
@@ -180,15 +198,15 @@ export class Inbox {
   #push(segment: Segment, start: number, end: number, point: Point, sequence: number): void {
     this.#bytes += end - start;
     const newest = this.empty ? undefined : this.#entries[this.#entries.length - 1];
-    if (
-      newest?.kind === "frames" && newest.segment === segment && newest.end === start &&
-      newest.topic === point.topic && sequence === point.next
-    ) {
+    const another = newest?.kind === "frames" && newest.segment === segment;
+    if (another && newest.end === start && newest.topic === point.topic && sequence === point.next) {
       newest.end = end;
       return;
     }
     this.#pool.pin(segment);
-    this.#add({ kind: "frames", topic: point.topic, segment, start, end, floor: point.next });
+    const memory = another ? 0 : segment.size;
+    this.#memory += memory;
+    this.#add({ kind: "frames", topic: point.topic, segment, start, end, memory, floor: point.next });
   }
 
   #add(entry: Entry): void {

@@ -219,6 +219,8 @@ export class Link implements AsyncDisposable {
       if (this.#ended) return null;
       if (!this.#everConnected || this.#options.reconnect === false || final.has(code)) return error;
       const pause = this.#reconnect.pause();
+      // Messages that are published long after the loss are tried for as long as those that were there.
+      if (!this.publishing && this.#options.giveUpAfter === undefined) this.#reconnect.excuse();
       if (this.#reconnect.elapsed + pause > this.#giveUpAfter()) return this.#givenUp(why);
       this.#options.onEvent?.({ kind: "lost", code, why, retryIn: pause });
       if (!await this.#reconnect.wait(pause, this.#stop.signal)) return null;
@@ -301,6 +303,7 @@ export class Link implements AsyncDisposable {
     let cancel = () => {};
     const again = () => {
       session.tick(platform.now());
+      this.pool.trim();
       cancel = platform.after(tickInterval, again);
     };
     cancel = platform.after(tickInterval, again);

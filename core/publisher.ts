@@ -68,6 +68,8 @@ export class Publisher {
   #last: Target | null = null;
   #readyWaiters: Waiter[] = [];
   #flushWaiters: Waiter[] = [];
+  /** Calls of {@linkcode publish} for which there was no room, in their order. */
+  #line: Waiter[] = [];
 
   /**
    * Made by a link.
@@ -122,12 +124,16 @@ export class Publisher {
    * @throws {RefusedError} when the server refuses it
    */
   async publish(topic: string, payload: Uint8Array | string): Promise<void> {
-    // Where there is room it is taken at once: flush() knows of it then, and order is that of the calls.
-    if (this.#error || this.#bytes >= highWater) await this.ready();
-    const target = this.#target(topic);
     const bytes = typeof payload === "string" ? encodeText(payload) : payload;
-    this.#push(target, bytes, 0, bytes.length);
-    await target.acknowledgement();
+    const push = () => {
+      const target = this.#target(topic);
+      this.#push(target, bytes, 0, bytes.length);
+      return target.acknowledgement();
+    };
+    // Where there is room it is taken at once. Else the calls wait in line: order is that of the calls, and each takes
+    // its room before the next is asked.
+    if (this.#error || (this.#bytes < highWater && this.#line.length === 0)) await push();
+    else await this.#inLine(push);
   }
 
   /** Waits until there is room for more. */
@@ -144,7 +150,7 @@ export class Publisher {
    */
   flush(): Promise<void> {
     if (this.#firstRefusal) return Promise.reject(this.#firstRefusal);
-    if (this.pending === 0) return Promise.resolve();
+    if (this.pending === 0 && this.#line.length === 0) return Promise.resolve();
     if (this.#error) return Promise.reject(this.#error);
     return new Promise((resolve, reject) => {
       this.#flushWaiters.push({ number: 0, resolve, reject });
@@ -197,7 +203,8 @@ export class Publisher {
       target.reject(error);
       target.outbox.clear();
     }
-    for (const waiter of [...this.#readyWaiters.splice(0), ...this.#flushWaiters.splice(0)]) waiter.reject(error);
+    const waiters = [...this.#line.splice(0), ...this.#readyWaiters.splice(0), ...this.#flushWaiters.splice(0)];
+    for (const waiter of waiters) waiter.reject(error);
   }
 
   /**
@@ -286,10 +293,11 @@ export class Publisher {
       waiting.clear();
       for (const outbox of again) this.#session?.add(outbox);
     }
+    if (this.#line.length > 0) this.#admit();
     if (this.#readyWaiters.length > 0 && this.#bytes < highWater / 2) {
       for (const waiter of this.#readyWaiters.splice(0)) waiter.resolve();
     }
-    if (this.#flushWaiters.length > 0 && this.pending === 0) this.#resolveFlush();
+    if (this.#flushWaiters.length > 0 && this.pending === 0 && this.#line.length === 0) this.#resolveFlush();
   }
 
   /**
@@ -298,10 +306,33 @@ export class Publisher {
    * @internal
    */
   quiet(): void {
-    if (this.#options.acknowledge === false && this.#flushWaiters.length > 0) {
+    if (this.#options.acknowledge === false && this.#flushWaiters.length > 0 && this.#line.length === 0) {
       for (const target of this.#targets.values()) if (target.outbox.unsent) return;
       this.#resolveFlush();
     }
+  }
+
+  /** Calls back once there is room and those before had their turn. */
+  #inLine(push: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#line.push({
+        number: 0,
+        resolve: () => {
+          try {
+            push().then(resolve, reject);
+          } catch (error) {
+            reject(error);
+          }
+        },
+        reject,
+      });
+    });
+  }
+
+  #admit(): void {
+    let done = 0;
+    while (done < this.#line.length && this.#bytes < highWater) this.#line[done++]!.resolve();
+    this.#line.splice(0, done);
   }
 
   #resolveFlush(): void {

@@ -24,9 +24,14 @@ export class Reconnect {
     this.#platform = platform;
   }
 
-  /** Milliseconds since the connection was lost. */
+  /** Milliseconds since the connection was lost, or was last {@linkcode excuse}d. */
   get elapsed(): number {
     return this.#attempts === 0 ? 0 : this.#platform.now() - this.#since;
+  }
+
+  /** Nobody minds so far that there is no connection: {@linkcode elapsed} begins anew. */
+  excuse(): void {
+    this.#since = this.#platform.now();
   }
 
   /** The next pause, in milliseconds: twice the one before, of which up to half is left to chance. */

@@ -18,8 +18,8 @@ export const markSpacing = 32 * 1024;
  */
 export class Segment {
   /** The memory. Small segments share it with others: only `start` to `limit` is this one's. */
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
+  bytes: Uint8Array;
+  view: DataView;
   readonly start: number;
   readonly limit: number;
   /** Where the next frame goes. */
@@ -60,6 +60,12 @@ export class Segment {
   /** Bytes of memory. */
   get size(): number {
     return this.limit - this.start;
+  }
+
+  /** Lets go of the memory: cursors that stand here may not look at it any more, but would keep it. */
+  vacate(): void {
+    this.bytes = noBytes;
+    this.view = noView;
   }
 
   /** Takes note of a frame that was copied to `end`. */
@@ -109,3 +115,5 @@ export class Segment {
 }
 
 const noMarks: number[] = [];
+const noBytes = new Uint8Array(0);
+const noView = new DataView(noBytes.buffer);

@@ -104,6 +104,7 @@ export class SegmentPool {
     const { bytes, view, size } = segment;
     if (size > segmentSize) {
       this.budget.release(size);
+      segment.vacate();
     } else if (size === segmentSize) {
       this.#blocks.push({ bytes, view });
     } else {

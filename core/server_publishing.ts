@@ -59,6 +59,8 @@ class Declaration implements Held {
   due = false;
   readonly frames: HeldFrame[] = [];
   heldBytes = 0;
+  /** Whether it was undeclared, and only what is held is still to be appended. */
+  finished = false;
 
   constructor(publishing: ServerPublishing, topic: Topic, numbers: PublisherNumbers, last: number) {
     this.publishing = publishing;
@@ -115,7 +117,10 @@ export class ServerPublishing {
     // and what was refused is refused again.
     const untold = first > 0 && numbers.numbers.lastRefused >= first;
     const last = untold ? Math.min(first - 1, numbers.numbers.last) : numbers.numbers.last;
-    if (!this.#declarations.has(topic.id)) {
+    const declaration = this.#declarations.get(topic.id);
+    if (declaration) {
+      declaration.finished = false;
+    } else {
       this.#declarations.set(topic.id, new Declaration(this, topic, numbers.numbers, last));
       numbers.numbers.sessions++;
     }
@@ -135,11 +140,12 @@ export class ServerPublishing {
   undeclare(body: BodyReader): void {
     const { topic } = undeclare.read(body);
     const declaration = this.#declarations.get(topic);
-    if (!declaration) throw new ProtocolError(Code.protocol, `UNDECLARE of topic ${topic}, which is not declared`);
-    if (declaration.pending) return;
-    this.#drop(declaration);
-    this.#declarations.delete(topic);
+    if (!declaration || declaration.finished) {
+      throw new ProtocolError(Code.protocol, `UNDECLARE of topic ${topic}, which is not declared`);
+    }
     if (this.#last === declaration) this.#last = null;
+    if (declaration.pending) declaration.finished = true;
+    else this.#forget(declaration);
   }
 
   /** A frame of messages, as it stands in the input. */
@@ -158,7 +164,7 @@ export class ServerPublishing {
     let declaration = this.#last;
     if (declaration === null || declaration.topic.id !== id) {
       declaration = this.#declarations.get(id) ?? null;
-      if (declaration === null) {
+      if (declaration === null || declaration.finished) {
         throw new ProtocolError(Code.protocol, `a frame for topic ${id}, which is not declared`);
       }
       this.#last = declaration;
@@ -199,6 +205,7 @@ export class ServerPublishing {
     if (!appended) return false;
     declaration.frames.shift();
     this.#release(declaration, held);
+    if (declaration.finished && !declaration.pending) this.#forget(declaration);
     this.#session.stir();
     return true;
   }
@@ -290,6 +297,11 @@ export class ServerPublishing {
     this.#heldBytes -= held.length;
     this.#topics.inputs.release(held.segment.size);
     this.#topics.pool.drop(held.segment);
+  }
+
+  #forget(declaration: Declaration): void {
+    this.#declarations.delete(declaration.topic.id);
+    this.#drop(declaration);
   }
 
   #drop(declaration: Declaration): void {

@@ -29,8 +29,8 @@ export interface SubscribingSession {
   stir(): void;
   /** Where control frames go. */
   readonly control: FrameWriter;
-  /** When the peer last accepted a byte; monotonic milliseconds. */
-  readonly lastProgress: number;
+  /** When the peer had last accepted as much again as one write may be; monotonic milliseconds. */
+  readonly acceptedAt: number;
   /** Ends the session. */
   close(code: Code, why?: string): void;
   /** Withholds the policy `wait` from this peer for a while. */
@@ -76,7 +76,8 @@ export class SubscriptionCursor implements Source, GuardedReader {
   }
 
   get movedAt(): number {
-    return this.#movedAt;
+    // One large frame may take its time; a byte now and then is not moving.
+    return this.subscription.paused ? this.#movedAt : Math.max(this.#movedAt, this.subscription.session.acceptedAt);
   }
 
   wake(): void {

@@ -15,7 +15,7 @@ import { close as closeFrame, ping, pong, preamble, preambleFixed } from "./cont
 import { ProtocolError } from "./errors.ts";
 import { at, FrameType, optionalFrame } from "./frame.ts";
 import { FrameReader } from "./frame_reader.ts";
-import { mostControlOutput } from "./limits.ts";
+import { largestWrite, mostControlOutput } from "./limits.ts";
 import type { MemoryBudget } from "./memory.ts";
 import { Output } from "./output.ts";
 import type { Segment } from "./segment.ts";
@@ -45,6 +45,8 @@ export abstract class Session {
   told = false;
   /** When the peer last accepted a byte, or was first asked to; monotonic milliseconds. */
   lastProgress: number;
+  /** When the peer had last accepted as much again as one write may be; monotonic milliseconds. */
+  acceptedAt = 0;
 
   readonly platform: Platform;
   protected readonly pool: SegmentPool;
@@ -58,6 +60,9 @@ export abstract class Session {
   #greeted = false;
   #preambleSent = false;
   #peerEnded = false;
+  /** Bytes accepted since {@linkcode acceptedAt}. */
+  #accepted = 0;
+  /** When the peer last gave a sign of life; monotonic milliseconds. */
   #lastHeard: number;
   #pinged = 0;
   #deadline = Infinity;
@@ -158,7 +163,16 @@ export abstract class Session {
       return null;
     }
     this.lastProgress = this.platform.now();
-    return this.output.written(count);
+    this.#accepted += count;
+    if (this.#accepted >= largestWrite) {
+      this.#accepted = 0;
+      this.acceptedAt = this.lastProgress;
+    }
+    const rest = this.output.written(count);
+    // A large frame may take longer than the idle timeout, and a ping goes only behind it: that the peer accepts it piece
+    // by piece says that it is there.
+    if (rest !== null) this.#lastHeard = this.lastProgress;
+    return rest;
   }
 
   /** Whether a write is pending. */

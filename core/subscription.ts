@@ -15,11 +15,17 @@ import { type Readable, readBatches, readEvents, readMessages, type Subscription
 import { Inbox } from "./inbox.ts";
 import { noId } from "./bytes.ts";
 import { largestSequence } from "./limits.ts";
+import { largestWrite } from "./limits.ts";
 import type { SegmentPool } from "./segment_pool.ts";
 
-/** Above this many unread bytes the server is asked to pause, and below {@linkcode lowWater} to go on. */
+/**
+ * Above this many unread bytes the server is asked to pause, and below {@linkcode lowWater} to go on: a write's worth
+ * below, so that a slow reader moves often enough for the policy `wait`.
+ */
 const highWater = 4 * 1024 * 1024;
-const lowWater = 1024 * 1024;
+const lowWater = highWater - largestWrite;
+/** How many times as much memory unread bytes may keep: a few in each segment keep all of it. */
+const mostSpread = 4;
 /** The most points in one frame. */
 const mostPoints = 4096;
 
@@ -260,9 +266,14 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
    */
   turn(): void {
     if (!this.#inbox.empty) this.#arrive();
-    if (this.#inbox.bytes <= highWater || this.#paused || this.#ended) return;
+    if (this.#behind <= highWater || this.#paused || this.#ended) return;
     this.#paused = true;
     this.#link.session?.send(frames.pause, { subscription: this.id });
+  }
+
+  /** How much is unread, or as much as what that keeps stands for. */
+  get #behind(): number {
+    return Math.max(this.#inbox.bytes, this.#inbox.memory / mostSpread);
   }
 
   /** What its readers see of it. */
@@ -286,7 +297,7 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   #goOn(): void {
-    if (!this.#paused || this.#inbox.bytes >= lowWater || this.#ended) return;
+    if (!this.#paused || this.#behind >= lowWater || this.#ended) return;
     this.#paused = false;
     this.#link.session?.send(frames.resume, { subscription: this.id });
   }

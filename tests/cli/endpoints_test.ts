@@ -16,6 +16,11 @@ for (const text of ["tcp://h/topic", "tcp://h?topics=a", "udp://h", "h:7070", "-
   Deno.test(`"${text}" is no server`, () => void assertThrows(() => parseServer(text), UsageError, "wrong endpoint"));
 }
 
+Deno.test("the example for a wrong server is a right one", () => {
+  const { hint } = assertThrows(() => parseServer("tcp://h:99999"), UsageError);
+  assertEquals(hint, "for example: tcp://127.0.0.1:7070");
+});
+
 const hosts: Readonly<Record<string, boolean>> = {
   "localhost": true,
   "127.0.0.1": true,

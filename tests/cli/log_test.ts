@@ -62,8 +62,8 @@ for (const [level, expected] of [["error", 1], ["warn", 2], ["info", 3], ["debug
 
 Deno.test("repeated warnings are added up and told when the time is over", () => {
   const { log, lines, pass, waiting } = logAt("info");
-  for (let i = 0; i < 42; i++) log.warn("slow subscriber", { peer: i });
   log.warn("another");
+  for (let i = 0; i < 42; i++) log.warn("slow subscriber", { peer: i });
   assertEquals(lines.length, 2);
   pass(5_000);
   assertEquals(lines.slice(2), ["2026-01-31T12:00:05.000Z warn  slow subscriber (41 more in 5s) peer=41"]);
@@ -72,6 +72,17 @@ Deno.test("repeated warnings are added up and told when the time is over", () =>
   assertFalse(waiting());
   log.warn("slow subscriber", { peer: 1 });
   assertEquals(lines[3], "2026-01-31T12:00:25.000Z warn  slow subscriber peer=1");
+});
+
+Deno.test("what is being added up is told before something new, so that the log stays in order", () => {
+  const { log, lines, pass } = logAt("info");
+  for (let i = 0; i < 3; i++) log.warn("lost");
+  pass(1_000);
+  for (let i = 0; i < 2; i++) log.warn("connected again");
+  log.warn("lost");
+  assertEquals(lines.map((line) => line.slice(31)), ["lost", "lost (2 more in 1s)", "connected again"]);
+  pass(5_000);
+  assertEquals(lines.slice(3).map((line) => line.slice(31)), ["lost (1 more in 5s)", "connected again (1 more in 5s)"]);
 });
 
 Deno.test("what is still being added up is told at the end", () => {

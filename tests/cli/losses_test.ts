@@ -7,6 +7,8 @@ const nowhere = "tcp://127.0.0.1:1";
 /** More than the sockets on the way hold. */
 const manyLines = Array.from({ length: 300 }, (_, i) => `${i + 1} ${"x".repeat(99_990)}`);
 
+const windows = Deno.build.os === "windows";
+
 interface GapLine {
   readonly topic: string;
   readonly first: number;
@@ -122,6 +124,21 @@ Deno.test("a publisher goes on after a restart, and says what may be there twice
   first.kill("SIGCONT");
 });
 
+Deno.test({ name: "an interrupted publisher says how much is unacknowledged", ignore: windows }, async () => {
+  await using server = await startServer();
+  await using subscriber = await server.subscriber(["a"]);
+  await using publisher = server.start(["publish", "a"], { stdin: "pipe" });
+  await publisher.write("first\n");
+  await subscriber.stdout.line(/^first$/);
+  server.kill("SIGSTOP");
+  // More than a pipe holds, so that the publisher has read some of it.
+  await publisher.write(`${"x".repeat(999)}\n`.repeat(1_000));
+  publisher.kill("SIGINT");
+  await publisher.stderr.line(/ warn {2}interrupted: not every message is acknowledged unacknowledged=\d+$/);
+  assertEquals(await publisher.status, 130);
+  server.kill("SIGCONT");
+});
+
 Deno.test("--no-reconnect turns a lost connection into 3", async () => {
   await using server = await startServer();
   await using proxy = new CuttingProxy(server.endpoint);
@@ -188,7 +205,9 @@ Deno.test("SIGINT ends one whose server has stopped answering, wherever that was
       process.kill("SIGINT");
       assertEquals(await process.status, 130);
       await process.stderr.ended;
-      assertEquals(process.stderr.text, "");
+      const silent = args[0] !== "publish" || args.includes("--no-ack");
+      if (silent) assertEquals(process.stderr.text, "");
+      else assertMatch(process.stderr.text, /^\S+ warn {2}interrupted: .+ unacknowledged=1\n$/);
     });
   }
 });

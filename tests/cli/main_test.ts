@@ -61,6 +61,27 @@ const usageErrors: ReadonlyArray<readonly [args: string[], line: string]> = [
   [["publish", "a", "--topic-prefix", "x"], "stream publish: --topic-prefix goes with --topic-from: "],
   [["publish", "--topic-from", "symbol", "--raw"], "stream publish: --topic-from needs whole messages, "],
   [["subscribe"], "stream subscribe: PATTERN is missing: usage: stream subscribe [options] PATTERN..."],
+  [
+    ["subscribe", "-t", "a"],
+    "stream subscribe: unknown option -t: PATTERN stands without an option: stream subscribe [options] PATTERN...",
+  ],
+  [
+    ["publish", "--topic", "a"],
+    "stream publish: unknown option --topic: TOPIC stands without an option: stream publish [options] TOPIC [FILE]",
+  ],
+  [
+    ["serve", "-p", "7071"],
+    "stream serve: unknown option -p: host and port are one URL: --listen tcp://127.0.0.1:7070",
+  ],
+  [["topics", "--port=1"], "stream topics: unknown option --port: host and port are one URL: --server tcp://"],
+  [
+    ["publish", "tcp://h:1/a/b", "-m", "x"],
+    'stream publish: TOPIC: "tcp://h:1/a/b" is a URL: the server is named apart: stream publish -s tcp://h:1 a/b',
+  ],
+  [
+    ["subscribe", "tcp://h"],
+    'stream subscribe: PATTERN: "tcp://h" is a URL: the server is named apart: stream subscribe -s tcp://h PATTERN',
+  ],
   [["subscribe", "a/#/b"], 'stream subscribe: the pattern "a/#/b" is not valid: '],
   [["subscribe", "a", "b++"], 'stream subscribe: the pattern "b++" is not valid: '],
   [["subscribe", "a", "--raw", "--json"], "stream subscribe: --raw and --json exclude each other: "],

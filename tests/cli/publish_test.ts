@@ -142,6 +142,13 @@ const cases: readonly Case[] = [
     status: 1,
     stderr: /^stream publish: cannot read \/no\/such\/file: no such file\n$/,
   },
+  {
+    name: "a text where the file goes",
+    args: ["TOPIC", "hello world"],
+    arrives: [],
+    status: 1,
+    stderr: /^stream publish: cannot read hello world: no such file: to send that text itself, give -m before it\n$/,
+  },
 ];
 
 Deno.test("publish sends what each way of cutting gives, and says nothing when all went well", async (t) => {

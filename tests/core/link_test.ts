@@ -183,7 +183,7 @@ Deno.test("link: a publisher with unacknowledged messages gives up after 60 s, a
   for (let i = 0; i < 7; i++) link.publisher.send("a", new Uint8Array(1));
   const flushing = link.publisher.flush();
   flushing.catch(() => {});
-  await test.world.run(6_000);
+  await test.world.run(66_000);
   const error = await link.closed;
   assert(error instanceof TransportError);
   assert(error.message.includes("connection refused") && error.message.includes("7 messages are not acknowledged"));

@@ -280,8 +280,9 @@ Deno.test("whatever is taken, pinned and dropped: nothing overlaps, nothing chan
       held.forEach(check);
       for (const one of held.slice()) {
         if (one.owned) drop(one);
-        for (; one.pins > 0; gone(one)) {
+        while (one.pins > 0) {
           one.pins--;
+          gone(one);
           pool.unpin(one.segment);
         }
       }

@@ -359,3 +359,17 @@ Deno.test("wait: memory that a laggard of another topic holds is got back by clo
   await other.publish("b", "x".repeat(900 * KiB));
   assertEquals(other.peer.names(), ["ACK"]);
 });
+
+Deno.test("wait: one large frame may take longer than max-wait, as long as it goes", async () => {
+  await using test = new TestServer({ limits: { ...limits, retain: 8 * MiB, maxMessage: 4 * MiB } });
+  const from = await publisher(test);
+  const slow = await frozen(test, Policy.wait);
+  for (let i = 0; i < 5; i++) await from.publish("a", "x".repeat(3 * MiB));
+  for (let i = 0; i < 8; i++) {
+    await test.world.run(4_700);
+    await slow.accept(300 * KiB);
+    assertEquals(test.closes("max-wait"), 0, `after ${i}`);
+  }
+  await test.world.run(5_500);
+  assertEquals(test.closes("max-wait"), 1);
+});
