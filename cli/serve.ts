@@ -153,7 +153,7 @@ function parse(given: Given): Omit<ServeOptions, "log"> {
     open: given.open ?? false,
     retain,
     retainFor: given.retainFor ?? defaultLimits.retainFor,
-    memory: parseMemory(given.memory, retain),
+    memory: parseMemory(given.memory, retain, maxMessage),
     maxMessage,
     maxConnections: given.maxConnections ?? defaultLimits.connections,
     lagPolicy: given.lagPolicy ?? "skip",
@@ -186,11 +186,15 @@ function parseRetention(given: Given): { retain: number; maxMessage: number } {
 
 /** A topic that grows takes memory in several sizes: below this there is no room for even one. */
 const leastMemory = 8 * 1024 * 1024;
+/** The largest message is in memory as it comes in, while it is held, and in its log; and another one comes. */
+const copies = 4;
 
-function parseMemory(given: number | undefined, retain: number): number {
+function parseMemory(given: number | undefined, retain: number, maxMessage: number): number {
   if (given === undefined) return Math.max(defaultLimits.memory, 2 * retain);
-  if (given >= leastMemory) return given;
-  throw new UsageError(`--memory: ${spellSize(given)} is too little: the least is ${spellSize(leastMemory)}`);
+  const least = Math.max(leastMemory, copies * maxMessage);
+  if (given >= least) return given;
+  const why = least > leastMemory ? ` with messages of ${spellSize(maxMessage)}` : "";
+  throw new UsageError(`--memory: ${spellSize(given)} is too little: the least${why} is ${spellSize(least)}`);
 }
 
 /** Runs a server until the signal; then drains it. */
@@ -199,6 +203,7 @@ export async function run(options: ServeOptions, signal: AbortSignal): Promise<E
   using listeners = new DisposableStack();
   const { listen: endpoints, lagPolicy, maxConnections: connections, drainTimeout } = options;
   const { retain, retainFor, memory, maxMessage, maxWait } = options;
+  const inputMemory = Math.max(Math.ceil(memory / 4), (copies - 1) * maxMessage);
   const opened = [];
   for (const endpoint of endpoints) {
     const onAcceptError = (error: unknown) =>
@@ -207,7 +212,7 @@ export async function run(options: ServeOptions, signal: AbortSignal): Promise<E
   }
   await using server = new Server({
     platform,
-    limits: { retain, retainFor, memory, maxMessage, maxWait, connections, inputMemory: Math.ceil(memory / 4) },
+    limits: { retain, retainFor, memory, inputMemory, maxMessage, maxWait, connections },
     lagPolicy,
     onEvent: (event) => logEvent(event, log),
   });

@@ -21,6 +21,11 @@ const usageErrors: ReadonlyArray<readonly [args: string[], line: string]> = [
     ["serve", "--retain", "1MiB", "--max-message", "1MiB"],
     "stream serve: --max-message: 1MiB is more than half of --retain, 1MiB: give --retain 2MiB or more",
   ],
+  [["serve", "--memory", "1MiB"], "stream serve: --memory: 1MiB is too little: the least is 8MiB"],
+  [
+    ["serve", "--memory", "64MiB", "--max-message", "32MiB"],
+    "stream serve: --memory: 64MiB is too little: the least with messages of 32MiB is 128MiB",
+  ],
   [["serve", "--max-message", "65MiB"], "stream serve: --max-message: 65MiB is too large: the most is 64MiB"],
   [
     ["serve", "--lag-policy", "skp"],
