@@ -1,10 +1,21 @@
+// What shows only in a long run, on a slow network, or when many come at once.
+
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { Code } from "../../core/codes.ts";
-import { announce, declare, declared, deliver, ping, subscribe, subscribed, undeclare } from "../../core/control.ts";
+import {
+  announce,
+  declare,
+  declared,
+  deliver,
+  ping,
+  Policy,
+  subscribe,
+  subscribed,
+  undeclare,
+} from "../../core/control.ts";
 import { Cursor, Slice } from "../../core/cursor.ts";
 import { Inbox } from "../../core/inbox.ts";
 import { Link } from "../../core/link.ts";
-import { Policy } from "../../core/control.ts";
 import { stamp } from "../../core/frame.ts";
 import { append, concat, KiB, MiB, newLog, roomyPool, viewOf } from "./fixtures.ts";
 import { Network, PlayedServer } from "./links.ts";
