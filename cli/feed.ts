@@ -10,7 +10,7 @@ import { ExitStatus, Failure } from "./exit.ts";
 import type { Log } from "./log.ts";
 import { Pace } from "./pace.ts";
 import type { Progress } from "./progress.ts";
-import { type PublishOptions, splitterFor } from "./publish.ts";
+import { type InputSource, type PublishOptions, splitterFor } from "./publish.ts";
 import { type Input, openInput } from "./stdio.ts";
 import { topicOf } from "./topic_field.ts";
 import { untilAborted } from "./link.ts";
@@ -52,7 +52,7 @@ export class Feed {
     const { source, repeat } = this.#options;
     for (let round = 0; round < repeat && this.#left > 0; round++) {
       if (source.kind === "texts") await this.#sendTexts(source.texts, signal);
-      else await this.#sendInput(source.path, signal);
+      else await this.#sendInput(source, signal);
     }
   }
 
@@ -64,12 +64,10 @@ export class Feed {
     }
   }
 
-  async #sendInput(path: string, signal: AbortSignal): Promise<void> {
-    const { source } = this.#options;
-    if (source.kind !== "input") return;
+  async #sendInput({ path, cut }: InputSource, signal: AbortSignal): Promise<void> {
     const limit = this.#publisher.maxMessage;
     const splitter = splitterFor(
-      source.cut,
+      cut,
       limit,
       (bytes, start, end) => this.#send(bytes, start, end),
       (number, length) => this.#passedOver(number, length, limit),

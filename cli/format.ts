@@ -5,7 +5,7 @@
  */
 
 import type { OutputBuffer } from "./output_buffer.ts";
-import { formatCount } from "./units.ts";
+import { formatCount, formatMessages } from "./units.ts";
 
 /** Messages of one topic that were not delivered. */
 export interface Gap {
@@ -91,9 +91,7 @@ export function gapJson(gap: Gap): string {
 
 /** `3 gaps, 1,234 messages lost`, for the end of a run. */
 export function gapSummary(gaps: number, lost: number): string {
-  return `${formatCount(gaps)} ${gaps === 1 ? "gap" : "gaps"}, ${formatCount(lost)} ${
-    lost === 1 ? "message" : "messages"
-  } lost`;
+  return `${formatCount(gaps)} ${gaps === 1 ? "gap" : "gaps"}, ${formatMessages(lost)} lost`;
 }
 
 const lineFeed = 0x0a;

@@ -9,7 +9,7 @@ import { Link, type LinkEvent } from "../core/link.ts";
 import { dial } from "../transports/dial.ts";
 import { platform } from "../transports/platform.ts";
 import type { Log } from "./log.ts";
-import { formatCount, formatDuration } from "./units.ts";
+import { formatDuration, formatMessages } from "./units.ts";
 
 /** What a command says of its link. */
 export interface LinkCommand {
@@ -40,10 +40,10 @@ export function openLink(command: LinkCommand, log: Log, signal: AbortSignal): P
     publisher: {
       acknowledge,
       onRefused: ({ topic, count, code, why }) => {
-        log.error(`${messages(count)} refused`, { topic, reason: codeName(code), why });
+        log.error(`${formatMessages(count)} refused`, { topic, reason: codeName(code), why });
       },
       onPossibleDuplicates: (topic, count) => {
-        log.warn(`${messages(count)} sent again to a server that may have them`, { topic });
+        log.warn(`${formatMessages(count)} sent again to a server that may have them`, { topic });
       },
     },
     onEvent: (event) => logEvent(event, server, log),
@@ -76,10 +76,6 @@ export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal):
   } finally {
     signal.removeEventListener("abort", stop);
   }
-}
-
-function messages(count: number): string {
-  return `${formatCount(count)} ${count === 1 ? "message" : "messages"}`;
 }
 
 function logEvent(event: LinkEvent, server: string, log: Log): void {

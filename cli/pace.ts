@@ -4,10 +4,11 @@
  * @module
  */
 
+import { sleep } from "../core/sleep.ts";
+import { platform } from "../transports/platform.ts";
+
 /** How far a sender may catch up after a pause, in milliseconds of its rate: a timer is no finer than this. */
 const burst = 20;
-/** A timer goes no further, in milliseconds: 24 days. */
-const longestTimer = 2 ** 31 - 1;
 
 /**
  * A token bucket of messages.
@@ -44,23 +45,7 @@ export class Pace {
     for (;;) {
       const pause = this.#due - performance.now();
       if (pause <= 0) return;
-      signal.throwIfAborted();
-      await sleep(Math.min(pause, longestTimer), signal);
+      if (!await sleep(platform, pause, signal)) throw signal.reason;
     }
   }
-}
-
-/** Rejects with the signal's reason when that comes first. */
-function sleep(pause: number, signal: AbortSignal): Promise<void> {
-  return new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, pause);
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    signal.addEventListener("abort", stop, { once: true });
-  });
 }

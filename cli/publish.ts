@@ -42,12 +42,19 @@ export type Cut =
   | { readonly by: "lines" | "raw" | "whole" | "delimited" }
   | { readonly by: "chunk"; readonly size: number };
 
+/** Messages that a file, or stdin, is cut into. */
+export interface InputSource {
+  readonly kind: "input";
+  /** The file's path, or `-` for stdin. */
+  readonly path: string;
+  readonly cut: Cut;
+}
+
 /** Where the messages come from. */
 export type Source =
   /** `-m`: the messages themselves. */
   | { readonly kind: "texts"; readonly texts: readonly string[] }
-  /** A file's path, or `-` for stdin. */
-  | { readonly kind: "input"; readonly path: string; readonly cut: Cut };
+  | InputSource;
 
 /** Where the messages go. */
 export type Destination =

@@ -7,12 +7,13 @@
 import type { Batch } from "../core/batch.ts";
 import type { GapEvent } from "../core/events.ts";
 import type { Subscription } from "../core/subscription.ts";
+import { platform } from "../transports/platform.ts";
 import { ExitStatus, Failure } from "./exit.ts";
 import { type Gap, type MessageFormat, messageFormat } from "./format.ts";
 import { printError } from "./stdio.ts";
 import { StdoutWriter } from "./stdout_writer.ts";
 import type { SubscribeOptions } from "./subscribe.ts";
-import { formatCount, formatDuration } from "./units.ts";
+import { formatCount, formatDuration, formatMessages } from "./units.ts";
 
 /**
  * Writes messages until the count, the timeout or the signal.
@@ -38,15 +39,12 @@ export async function receive(
   }
 }
 
-/** A timer goes no further, in milliseconds: 24 days. */
-const longestTimer = 2 ** 31 - 1;
-
 class Receiver {
   readonly #subscription: Subscription;
   readonly #options: SubscribeOptions;
   readonly #output: StdoutWriter;
   readonly #format: MessageFormat;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancelTimer = () => {};
   #received = 0;
   #timedOut = false;
   #lost = false;
@@ -73,13 +71,13 @@ class Receiver {
         if (this.#received >= this.#options.count) break;
         if (this.#output.full) {
           // While nobody reads stdout it is not the server that is silent.
-          clearTimeout(this.#timer);
+          this.#cancelTimer();
           await this.#output.flush();
         }
         this.#startTimer();
       }
     } finally {
-      clearTimeout(this.#timer);
+      this.#cancelTimer();
       // What has come is written, whatever ended it.
       await this.#output.flush();
     }
@@ -88,7 +86,7 @@ class Receiver {
     if (!this.#timedOut || this.#received >= expected) return ExitStatus.done;
     throw new Failure(
       `timed out: nothing came for ${formatDuration(timeout)}, after ${formatCount(this.#received)} of ` +
-        `${formatCount(expected)} ${expected === 1 ? "message" : "messages"}`,
+        formatMessages(expected),
       ExitStatus.timedOut,
     );
   }
@@ -112,13 +110,13 @@ class Receiver {
     else printError(line);
   }
 
-  #startTimer(left = this.#options.timeout): void {
-    if (left === Infinity) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      if (left > longestTimer) return this.#startTimer(left - longestTimer);
+  #startTimer(): void {
+    const { timeout } = this.#options;
+    if (timeout === Infinity) return;
+    this.#cancelTimer();
+    this.#cancelTimer = platform.after(timeout, () => {
       this.#timedOut = true;
       this.leave();
-    }, Math.min(left, longestTimer));
+    });
   }
 }

@@ -181,6 +181,11 @@ export function spellSize(bytes: number): string {
   return `${bytes}B`;
 }
 
+/** `1 message`, `1,234 messages`, for people. */
+export function formatMessages(count: number): string {
+  return `${formatCount(count)} ${count === 1 ? "message" : "messages"}`;
+}
+
 /** `1,234,567`, for people. */
 export function formatCount(count: number): string {
   return Math.round(count).toString().replace(/\B(?=(\d{3})+$)/g, ",");

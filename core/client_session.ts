@@ -9,11 +9,10 @@ import type { Platform } from "./connection.ts";
 import * as frames from "./control.ts";
 import type { Control, Fields, Values } from "./control.ts";
 import { ProtocolError } from "./errors.ts";
-import { FrameType, messagesAgree } from "./frame.ts";
+import { FrameType, largestFrame, messagesAgree } from "./frame.ts";
 import type { FrameReader } from "./frame_reader.ts";
 import type { MemoryBudget } from "./memory.ts";
 import type { Source } from "./output.ts";
-import { largestFrame } from "./server_publishing.ts";
 import type { SegmentPool } from "./segment_pool.ts";
 import { Session } from "./session.ts";
 

@@ -16,7 +16,8 @@
  */
 
 import type { Platform } from "./connection.ts";
-import { largestSequence } from "./limits.ts";
+import { largestBatch, largestExtension, largestSequence } from "./limits.ts";
+import { varintLength } from "./payload.ts";
 import { Code } from "./codes.ts";
 import { readU64, writeU64 } from "./bytes.ts";
 import { checkExtension } from "./extension.ts";
@@ -75,6 +76,16 @@ export const at = {
 export const encodedFlag = 0x0001;
 /** Flag of any frame: a receiver that does not know the type passes over it. */
 export const optionalFrame = 0x8000;
+
+/** The largest frame of messages that a server takes, for the largest message it takes. */
+export function largestFrame(maxMessage: number): number {
+  return messagesHeader + largestExtension + Math.max(largestBatch, varintLength(maxMessage) + maxMessage);
+}
+
+/** The largest frame that a publisher should send: of a batch, or of one message where that is all the server takes. */
+export function usefulFrame(maxMessage: number): number {
+  return Math.min(largestBatch, messagesHeader + varintLength(maxMessage) + maxMessage);
+}
 
 /**
  * Whether the lengths inside a frame of messages agree with each other.

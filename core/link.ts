@@ -21,6 +21,7 @@ import { Publisher, type PublisherOptions } from "./publisher.ts";
 import { Reconnect } from "./reconnect.ts";
 import { agent } from "./session.ts";
 import { SegmentPool } from "./segment_pool.ts";
+import { sleep } from "./sleep.ts";
 import { Subscription, type SubscriptionOptions } from "./subscription.ts";
 
 /** All that a link may hold: what is to be sent, and what was received and not read. In bytes. */
@@ -223,7 +224,7 @@ export class Link implements AsyncDisposable {
       if (!this.publishing && this.#options.giveUpAfter === undefined) this.#reconnect.excuse();
       if (this.#reconnect.elapsed + pause > this.#giveUpAfter()) return this.#givenUp(why);
       this.#options.onEvent?.({ kind: "lost", code, why, retryIn: pause });
-      if (!await this.#reconnect.wait(pause, this.#stop.signal)) return null;
+      if (!await sleep(this.#options.platform, pause, this.#stop.signal)) return null;
     }
   }
 

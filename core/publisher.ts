@@ -11,10 +11,10 @@ import { declare, type declared as declaredFrame, type refuse as refuseFrame } f
 import { RefusedError, UsageError } from "./errors.ts";
 import { encodeText } from "./bytes.ts";
 import { ConnectionCredit, Outbox } from "./outbox.ts";
+import { usefulFrame } from "./frame.ts";
 import { isReserved, topicFault } from "./pattern.ts";
 import type { SegmentPool } from "./segment_pool.ts";
 import { Target, type Waiter } from "./target.ts";
-import { usefulFrame } from "./server_publishing.ts";
 
 /** Above this many bytes {@linkcode Publisher.send} asks the caller to wait, and below half of it to go on. */
 const highWater = 4 * 1024 * 1024;

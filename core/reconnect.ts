@@ -45,22 +45,6 @@ export class Reconnect {
     return whole / 2 + whole / 2 * (this.#random[0]! / 256);
   }
 
-  /** Waits; returns `false` when the signal came first. */
-  wait(pause: number, signal: AbortSignal): Promise<boolean> {
-    if (signal.aborted) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      const stop = () => {
-        cancel();
-        resolve(false);
-      };
-      const cancel = this.#platform.after(pause, () => {
-        signal.removeEventListener("abort", stop);
-        resolve(true);
-      });
-      signal.addEventListener("abort", stop, { once: true });
-    });
-  }
-
   /** A connection was made. That ends the growth of the pauses once it has lasted, or was {@linkcode useful}. */
   connected(): void {
     this.#connectedAt = this.#platform.now();

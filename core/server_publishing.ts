@@ -10,10 +10,10 @@ import { Code, codeText } from "./codes.ts";
 import type { Platform } from "./connection.ts";
 import { declare, declared, failed, refuse, undeclare } from "./control.ts";
 import { ProtocolError } from "./errors.ts";
-import { at, faultOf, FrameType, messagesAgree, messagesHeader } from "./frame.ts";
+import { at, faultOf, FrameType, messagesAgree, messagesHeader, usefulFrame } from "./frame.ts";
 import type { FrameReader } from "./frame_reader.ts";
 import type { FrameWriter } from "./frame_writer.ts";
-import { largestBatch, largestExtension, largestSequence } from "./limits.ts";
+import { largestSequence } from "./limits.ts";
 import { varintLength } from "./payload.ts";
 import type { Segment } from "./segment.ts";
 import type { Held, PublisherNumbers, Topic } from "./topic.ts";
@@ -21,16 +21,6 @@ import type { Topics } from "./topics.ts";
 
 /** The most topics in one ACK. */
 const mostAcks = 4096;
-
-/** The largest frame of messages that a server takes, for the largest message it takes. */
-export function largestFrame(maxMessage: number): number {
-  return messagesHeader + largestExtension + Math.max(largestBatch, varintLength(maxMessage) + maxMessage);
-}
-
-/** The largest frame that a publisher should send: of a batch, or of one message where that is all the server takes. */
-export function usefulFrame(maxMessage: number): number {
-  return Math.min(largestBatch, messagesHeader + varintLength(maxMessage) + maxMessage);
-}
 
 /** A frame that waits to be appended, in memory of its own. */
 interface HeldFrame {

@@ -14,8 +14,7 @@ import type { FrameReader } from "./frame_reader.ts";
 import { type Readable, readBatches, readEvents, readMessages, type SubscriptionEvent } from "./events.ts";
 import { Inbox } from "./inbox.ts";
 import { noId } from "./bytes.ts";
-import { largestSequence } from "./limits.ts";
-import { largestWrite } from "./limits.ts";
+import { largestSequence, largestWrite } from "./limits.ts";
 import type { SegmentPool } from "./segment_pool.ts";
 
 /**

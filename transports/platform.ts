@@ -10,6 +10,9 @@ import { performance } from "node:perf_hooks";
 import { crc32 } from "node:zlib";
 import type { Platform } from "../core/connection.ts";
 
+/** The runtime's timers go no further, in milliseconds: 24 days. Longer ones are set again. */
+const longestTimer = 2 ** 31 - 1;
+
 /** How far, in milliseconds, the stamps may be from the wall clock before they are set by it again. */
 const largestDrift = 5;
 
@@ -42,8 +45,14 @@ export function createPlatform(now: () => number = () => performance.now(), wall
       return Math.floor((origin + elapsed) * 1000);
     },
     after(delay, callback) {
-      // A timer goes no further than 24 days.
-      const timer = setTimeout(callback, Math.min(delay, 2 ** 31 - 1));
+      let timer: ReturnType<typeof setTimeout>;
+      const arm = (left: number) => {
+        timer = setTimeout(
+          () => left > longestTimer ? arm(left - longestTimer) : callback(),
+          Math.min(left, longestTimer),
+        );
+      };
+      arm(delay);
       return () => clearTimeout(timer);
     },
     soon: queueMicrotask,
