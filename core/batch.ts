@@ -6,6 +6,7 @@
 
 import { readU64 } from "./bytes.ts";
 import { Code } from "./codes.ts";
+import type { Platform } from "./connection.ts";
 import { checkExtension } from "./extension.ts";
 import { at, encodedFlag } from "./frame.ts";
 import type { Segment } from "./segment.ts";
@@ -78,10 +79,11 @@ export class Batch {
    *
    * @internal
    * @param floor messages below this sequence are left out
+   * @param platform checks the frame's checksum; `null` leaves it unchecked
    * @returns {@linkcode Code.done}, or why the frame is of no use: the batch is empty then, `sequence` and `count` say
    *   what is missing
    */
-  open(topic: string, segment: Segment, start: number, floor: number): Code {
+  open(topic: string, segment: Segment, start: number, floor: number, platform: Platform | null = null): Code {
     const { bytes, view } = segment;
     const count = view.getUint16(start + at.count, true);
     const sequence = readU64(view, start + at.sequence);
@@ -95,6 +97,9 @@ export class Batch {
     this.time = readU64(view, start + at.time);
     this.sequence = sequence + this.#first;
     this.count = count - this.#first;
+    if (platform !== null && platform.crc32(bytes.subarray(body, end)) !== view.getUint32(start + at.checksum, true)) {
+      return Code.corrupt;
+    }
     const fault = checkExtension(view, body, payload);
     if (fault !== Code.done) return fault;
     if (view.getUint16(start + at.flags, true) & encodedFlag) return Code.unsupported;

@@ -8,6 +8,7 @@
 
 import { Batch, type Message } from "./batch.ts";
 import { Code, codeName } from "./codes.ts";
+import type { Platform } from "./connection.ts";
 import type { Gap, Inbox, Restarted, Run } from "./inbox.ts";
 
 /** Messages were lost: they will not come. */
@@ -46,6 +47,8 @@ export class GapError extends Error {
 /** What is read, and how its end is known. */
 export interface Readable {
   readonly inbox: Inbox;
+  /** Computes the checksum of each frame; `null` where that is not asked for. */
+  readonly platform: Platform | null;
   /** The owner has left: nothing more is read. */
   readonly left: boolean;
   /** Nothing more will come. */
@@ -115,7 +118,7 @@ class EventReader {
     const batch = this.#batch;
     const start = this.#start = this.#offset;
     this.#offset += segment.lengthAt(start);
-    const code = batch.open(topic, segment, start, floor);
+    const code = batch.open(topic, segment, start, floor, this.source.platform);
     if (code === Code.done) return batch;
     const { sequence: first, count } = batch;
     return gapEvent({ kind: "gap", topic, first, last: first + count - 1, code });
@@ -161,6 +164,22 @@ class Iteration<T> implements AsyncIterableIterator<T> {
   [Symbol.asyncIterator](): this {
     return this;
   }
+}
+
+/**
+ * Tells everything that has happened, without a promise: a batch is valid during the call alone.
+ *
+ * @returns what is to be called when something came
+ */
+export function tellEvents(source: Readable, tell: (event: SubscriptionEvent) => void): () => void {
+  const reader = new EventReader(source);
+  return () => {
+    try {
+      for (let event = reader.poll(); event !== null; event = reader.poll()) tell(event);
+    } finally {
+      reader.release();
+    }
+  };
 }
 
 /** Everything that happens, in order. */

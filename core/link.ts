@@ -80,6 +80,8 @@ export class Link implements AsyncDisposable {
   /** Where it connects to. */
   readonly endpoint: string;
   /** @internal */
+  readonly platform: Platform;
+  /** @internal */
   readonly pool: SegmentPool = new SegmentPool(new MemoryBudget(memory));
   /** Publishes over this link. */
   readonly publisher: Publisher;
@@ -108,6 +110,7 @@ export class Link implements AsyncDisposable {
   constructor(endpoint: string, options: LinkOptions) {
     this.endpoint = endpoint;
     this.#options = options;
+    this.platform = options.platform;
     this.closed = this.#closed.promise;
     const id = new Uint8Array(16);
     options.platform.random(id);

@@ -18,6 +18,7 @@ function stamped(sequence: number, texts: readonly string[], parts: Parameters<t
 
 /** An inbox with an input before it and a reader behind it. */
 class Subject {
+  readonly platform = null;
   readonly pool: SegmentPool = roomyPool();
   readonly inbox: Inbox;
   readonly reader: FrameReader;

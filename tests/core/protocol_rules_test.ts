@@ -9,7 +9,7 @@ import { FrameReader } from "../../core/frame_reader.ts";
 import { Inbox } from "../../core/inbox.ts";
 import { MemoryBudget } from "../../core/memory.ts";
 import { type SubscribingLink, Subscription } from "../../core/subscription.ts";
-import { framesIn, messagesFrame, MiB, roomyPool, same, viewOf } from "./fixtures.ts";
+import { framesIn, messagesFrame, MiB, roomyPool, same, viewOf, VirtualPlatform } from "./fixtures.ts";
 import { blocks, bytesOf, document, type Shown } from "./protocol_document.ts";
 import { ClientEnd } from "./protocol_ends.ts";
 
@@ -79,7 +79,13 @@ Deno.test("a subscription that was not confirmed does not take the ids of one se
     state: "open",
     send: (frame: unknown, values: { start: number; patterns: unknown }) => frame === subscribe && sent.push(values),
   } as unknown as ClientSession;
-  const link: SubscribingLink = { endpoint: "memory://test", pool: roomyPool(), session, remove: () => {} };
+  const link: SubscribingLink = {
+    endpoint: "memory://test",
+    platform: new VirtualPlatform(),
+    pool: roomyPool(),
+    session,
+    remove: () => {},
+  };
   const subscription = new Subscription(link, 1, ["#"], {});
   subscription.connected(session, "01".repeat(16));
   subscription.announced({ subscription: 1, topic: 1, ordinal: 1, sequence: 5, name: "old" });
