@@ -84,6 +84,9 @@ export interface PublishOptions {
   readonly log: LogOptions;
 }
 
+/** How long an interrupted publisher waits for what is not acknowledged, in milliseconds. */
+const farewell = 250;
+
 /** Declares `stream publish`. */
 export function declare(command: Command, program: Program): void {
   addExamples(command, [
@@ -250,12 +253,12 @@ export async function run(options: PublishOptions, signal: AbortSignal): Promise
       printError(line);
     }),
   );
-  // Asked before the link is told of the signal, which gives its messages up.
-  const opened: { publisher?: Publisher } = {};
-  let unacknowledged = 0;
-  signal.addEventListener("abort", () => unacknowledged = opened.publisher?.pending ?? 0, { once: true });
-  await using link = await openLink({ ...options, giveUpAfter }, log, signal);
-  opened.publisher = link.publisher;
+  // Once it is open, the link is not told of the signal, which would give its messages up: they have a moment left.
+  const opening = new AbortController();
+  const interrupt = () => opening.abort(signal.reason);
+  signal.addEventListener("abort", interrupt, { once: true });
+  await using link = await openLink({ ...options, giveUpAfter }, log, opening.signal);
+  signal.removeEventListener("abort", interrupt);
   const feed = new Feed(link.publisher, options, log, progress);
   if (typed && !options.log.quiet) printError(typedHint(options.source.cut));
   try {
@@ -268,10 +271,20 @@ export async function run(options: PublishOptions, signal: AbortSignal): Promise
     }
     await untilAborted(link.publisher.flush(), signal);
   } catch (error) {
-    if (signal.aborted && options.acknowledge && unacknowledged > 0) {
+    const unacknowledged = signal.aborted && options.acknowledge ? await pendingSoon(link.publisher) : 0;
+    if (unacknowledged > 0) {
       log.warn("interrupted: not every message is acknowledged", { unacknowledged });
     }
     throw error;
   }
   return feed.status;
+}
+
+/** How many messages the server has not acknowledged even after a moment: an acknowledgement comes a little after its message. */
+async function pendingSoon(publisher: Publisher): Promise<number> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const moment = new Promise<void>((resolve) => timer = setTimeout(resolve, farewell));
+  await Promise.race([publisher.flush().catch(() => {}), moment]);
+  clearTimeout(timer);
+  return publisher.pending;
 }

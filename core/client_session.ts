@@ -11,6 +11,7 @@ import type { Control, Fields, Values } from "./control.ts";
 import { ProtocolError } from "./errors.ts";
 import { FrameType, largestFrame, messagesAgree } from "./frame.ts";
 import type { FrameReader } from "./frame_reader.ts";
+import type { FrameWriter } from "./frame_writer.ts";
 import type { MemoryBudget } from "./memory.ts";
 import type { Source } from "./output.ts";
 import type { SegmentPool } from "./segment_pool.ts";
@@ -27,6 +28,9 @@ export type Welcome = ValuesOf<typeof frames.welcome>;
  * many topics that a server may have.
  */
 const mostRequests = 64 * 1024 * 1024;
+
+/** Tells the PONG that answers {@linkcode ClientSession.hurry} from others. */
+const hurryToken = 1;
 
 /** Who is told what a server says. */
 export interface ClientEvents {
@@ -64,6 +68,9 @@ export interface ClientDeadlines {
 export class ClientSession extends Session {
   readonly #events: ClientEvents;
   #delivering = 0;
+  /** Whether a PING of {@linkcode hurry} is unanswered, and whether somebody waits since for what came behind it. */
+  #asked = false;
+  #askAgain = false;
 
   /** @param id 128 bits in hexadecimal: the same on every connection of one program */
   constructor(
@@ -94,6 +101,29 @@ export class ClientSession extends Session {
     if (!this.alive) return;
     this.output.add(source);
     this.stir();
+  }
+
+  /**
+   * Somebody waits: the server is to acknowledge now what was written, and what there is to be written. It is asked with a
+   * PING behind that. There is one at a time, and none where nothing was written since the one before.
+   */
+  hurry(): void {
+    if (!this.alive) return;
+    this.#askAgain = this.#asked;
+    if (this.#asked) return;
+    this.output.last = this.#ask;
+    this.stir();
+  }
+
+  readonly #ask = (control: FrameWriter): void => {
+    this.#asked = true;
+    frames.ping.write(control, { token: hurryToken });
+  };
+
+  protected override answered(token: number): void {
+    if (token !== hurryToken) return;
+    this.#asked = false;
+    if (this.#askAgain) this.hurry();
   }
 
   override received(count: number): void {

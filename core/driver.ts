@@ -32,43 +32,45 @@ export class Driver {
   async run(): Promise<void> {
     const session = this.#session;
     this.#wake();
-    for (;;) {
-      const space = this.#try(() => session.space());
-      if (space === null) continue;
-      if (space.length === 0) break;
-      const count = await this.#read(space);
+    for (let space = this.#space(); space.length > 0; space = this.#space()) {
+      let count: number | null;
+      try {
+        count = await this.#connection.read(space);
+      } catch (error) {
+        this.#failed(error);
+        break;
+      }
+      try {
+        if (count === null) session.ended();
+        else session.received(count);
+      } catch (error) {
+        this.#found(error);
+      }
       if (count === null) break;
-      this.#try(() => session.received(count));
+      // What it brought is written first: the pumps of this turn come before the next read is begun.
+      await null;
     }
     await this.#closed.promise;
     if (this.#bug !== null) throw this.#bug.error;
   }
 
-  /** Does something that throws only for a bug of ours. That ends the session as any other reason does: the peer is told. */
-  #try<T>(what: () => T): T | null {
+  /** Where the next bytes go. */
+  #space(): Uint8Array {
     try {
-      return what();
+      return this.#session.space();
     } catch (error) {
-      this.#bug ??= { error };
-      try {
-        this.#session.close(Code.internal);
-      } catch {
-        this.#session.abort(Code.internal);
-      }
-      return null;
+      this.#found(error);
+      return this.#session.space();
     }
   }
 
-  /** Reads, and tells the session when there will be no more. */
-  async #read(space: Uint8Array): Promise<number | null> {
+  /** A bug of ours ends the session as any other reason does: the peer is told. */
+  #found(error: unknown): void {
+    this.#bug ??= { error };
     try {
-      const count = await this.#connection.read(space);
-      if (count === null) this.#session.ended();
-      return count;
-    } catch (error) {
-      this.#session.settle();
-      this.#session.abort(Code.connectionLost, reason(error));
-      return null;
+      this.#session.close(Code.internal);
+    } catch {
+      this.#session.abort(Code.internal);
     }
   }
 
@@ -89,9 +91,13 @@ export class Driver {
     this.#scheduled = false;
     const session = this.#session;
     if (session.writing || session.state === "closed") return;
-    const bug = this.#bug;
-    const bytes = this.#try(() => session.next());
-    if (this.#bug !== bug) return;
+    let bytes: Uint8Array | null;
+    try {
+      bytes = session.next();
+    } catch (error) {
+      this.#found(error);
+      return;
+    }
     if (bytes !== null) this.#write(bytes);
     else if (session.state === "closing" && !this.#finished) {
       // The peer reads the last frame only if this side does not reset the connection: it waits for the peer's end.

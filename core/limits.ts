@@ -31,6 +31,10 @@ export const largestSequence = Number.MAX_SAFE_INTEGER;
 export const largestWrite = 256 * KiB;
 /** What an idle read holds. */
 export const idleRead = 4 * KiB;
+/** How long an acknowledgement waits at most to go with others, or with something else, in milliseconds. */
+export const ackDelay = 20;
+/** Frames of so many bytes, or of a quarter of a credit where that is less, are acknowledged without waiting. */
+export const ackBytes = 64 * KiB;
 /** The most bytes of answers that wait for a peer which does not read. */
 export const mostControlOutput = MiB;
 

@@ -25,6 +25,8 @@ const largestSegment = 256 * 1024;
 export class ConnectionCredit {
   limit = 0;
   used = 0;
+  /** Whether an outbox had something to write and no credit, of its topic or of the connection. Unset by who looks at it. */
+  exhausted = false;
   /** Outboxes that have something to write, and found no credit: an acknowledgement of another may be what they need. */
   readonly waiting: Set<Outbox> = new Set();
 }
@@ -224,10 +226,11 @@ export class Outbox implements Source {
 
   /** Whether the server takes that many bytes more; it always takes one frame. */
   #affords(length: number): boolean {
-    if (this.#unacknowledged > 0 && this.#unacknowledged + length > this.#topicCredit) return false;
     const { used, limit, waiting } = this.#credit;
-    if (used === 0 || used + length <= limit) return true;
-    waiting.add(this);
+    const fits = used === 0 || used + length <= limit;
+    if (fits && (this.#unacknowledged === 0 || this.#unacknowledged + length <= this.#topicCredit)) return true;
+    this.#credit.exhausted = true;
+    if (!fits) waiting.add(this);
     return false;
   }
 
@@ -295,11 +298,10 @@ function lastNumber(segment: Segment, start: number): number {
   return readU64(segment.view, start + at.number) + segment.countAt(start) - 1;
 }
 
-/** Copies bytes; short ones without the cost of a view. */
+/** Copies bytes: short ones without the cost of a call, and a whole array without that of a view. */
 function copy(source: Uint8Array, start: number, end: number, target: Uint8Array, offset: number): void {
-  if (end - start > 48) {
-    target.set(source.subarray(start, end), offset);
-    return;
-  }
-  while (start < end) target[offset++] = source[start++]!;
+  const length = end - start;
+  if (length === source.length && length > 8) target.set(source, offset);
+  else if (length > 32) target.set(source.subarray(start, end), offset);
+  else while (start < end) target[offset++] = source[start++]!;
 }

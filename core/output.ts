@@ -30,13 +30,18 @@ export interface Source {
 /**
  * Decides what one connection writes next.
  *
- * Control frames go first. Sources take turns; what several of them have in small pieces goes into one write, while
- * a large piece is written from where it stands, without a copy. There is one write at a time: {@linkcode next}, then
- * {@linkcode written} until all of it went.
+ * Control frames go first, but for the {@linkcode last}. Sources take turns; what several of them have in small pieces
+ * goes into one write, while a large piece is written from where it stands, without a copy. There is one write at a time:
+ * {@linkcode next}, then {@linkcode written} until all of it went.
  */
 export class Output {
   /** Where control frames are written. */
   control: FrameWriter = new FrameWriter();
+  /**
+   * Has the last word, once: control frames that go behind what was taken, when nothing more is left to take. It is not
+   * asked if nothing was taken since another had it.
+   */
+  last: ((control: FrameWriter) => void) | null = null;
   readonly #pool: SegmentPool;
   /** Sources that have something, in turn. */
   #queue: Source[] = [];
@@ -44,6 +49,8 @@ export class Output {
   readonly #slice = new Slice();
   /** A slice that was taken while other bytes had to go first. It is pinned. */
   #carried = false;
+  /** Whether something was taken since the last word. */
+  #taken = false;
   /** What is being written: the control buffer in flight, or the slice. */
   #flying: FrameWriter | null = null;
   #spare: FrameWriter | null = null;
@@ -97,12 +104,13 @@ export class Output {
     while (this.#head < this.#queue.length && this.control.length <= gatherSize - directSize) {
       const source = this.#shift();
       const room = this.control.length === 0 ? largestWrite : gatherSize - this.control.length;
-      const alone = this.#head === this.#queue.length;
+      const alone = this.#head === this.#queue.length && this.last === null;
       const outcome = source.take(room, slice, this.control);
       if (outcome === "empty") continue;
       // In turn: a source that may have more goes to the end, and says "empty" when it does not.
       this.add(source);
       if (outcome === "lagged") continue;
+      this.#taken = true;
       if (this.control.length === 0 && (alone || slice.length >= directSize)) {
         this.#pool.pin(slice.segment!);
         return this.#writeSlice();
@@ -114,6 +122,11 @@ export class Output {
       }
       this.control.raw(slice.segment!.bytes.subarray(slice.start, slice.end));
       slice.segment = null;
+    }
+    if (this.last !== null && this.#head === this.#queue.length) {
+      if (this.#taken) this.last(this.control);
+      this.#taken = false;
+      this.last = null;
     }
     return this.#writeControl();
   }
@@ -144,6 +157,7 @@ export class Output {
   /** Forgets what was not begun: the write that is pending goes on, and only control frames follow it. */
   abandon(): void {
     this.filter(() => false);
+    this.last = null;
     if (!this.#carried) return;
     this.#carried = false;
     this.#unpin();

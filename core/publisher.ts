@@ -128,7 +128,9 @@ export class Publisher {
     const push = () => {
       const target = this.#target(topic);
       this.#push(target, bytes, 0, bytes.length);
-      return target.acknowledgement();
+      const acknowledged = target.acknowledgement();
+      this.#session?.hurry();
+      return acknowledged;
     };
     // Where there is room it is taken at once. Else the calls wait in line: order is that of the calls, and each takes
     // its room before the next is asked.
@@ -140,7 +142,10 @@ export class Publisher {
   ready(): Promise<void> {
     if (this.#error) return Promise.reject(this.#error);
     if (this.#bytes < highWater) return Promise.resolve();
-    return new Promise((resolve, reject) => this.#readyWaiters.push({ number: 0, resolve, reject }));
+    return new Promise((resolve, reject) => {
+      this.#readyWaiters.push({ number: 0, resolve, reject });
+      this.#session?.hurry();
+    });
   }
 
   /**
@@ -154,7 +159,8 @@ export class Publisher {
     if (this.#error) return Promise.reject(this.#error);
     return new Promise((resolve, reject) => {
       this.#flushWaiters.push({ number: 0, resolve, reject });
-      this.#session?.stir();
+      if (this.#options.acknowledge === false) this.#session?.stir();
+      else this.#session?.hurry();
     });
   }
 
@@ -224,7 +230,7 @@ export class Publisher {
     if (values.known === 0 && outbox.unconfirmed > 0) {
       this.#options.onPossibleDuplicates?.(outbox.topic, outbox.unconfirmed);
     }
-    if (outbox.unsent && !this.#holding) this.#session?.add(outbox);
+    if (outbox.unsent) this.#queue(target);
   }
 
   /**
@@ -255,7 +261,7 @@ export class Publisher {
     const { outbox } = target;
     this.#settle(target, () => outbox.acknowledge(number));
     target.settle();
-    if (outbox.unsent && !outbox.queued && !this.#holding) this.#session?.add(outbox);
+    if (outbox.unsent) this.#queue(target);
   }
 
   /**
@@ -291,7 +297,7 @@ export class Publisher {
     if (waiting.size > 0 && used < limit && !this.#holding) {
       const again = [...waiting];
       waiting.clear();
-      for (const outbox of again) this.#session?.add(outbox);
+      for (const outbox of again) this.#queue(this.#byId.get(outbox.id)!);
     }
     if (this.#line.length > 0) this.#admit();
     if (this.#readyWaiters.length > 0 && this.#bytes < highWater / 2) {
@@ -306,6 +312,10 @@ export class Publisher {
    * @internal
    */
   quiet(): void {
+    if (this.#credit.exhausted) {
+      this.#credit.exhausted = false;
+      this.#session?.hurry();
+    }
     if (this.#options.acknowledge === false && this.#flushWaiters.length > 0 && this.#line.length === 0) {
       for (const target of this.#targets.values()) if (target.outbox.unsent) return;
       this.#resolveFlush();
@@ -326,6 +336,7 @@ export class Publisher {
         },
         reject,
       });
+      this.#session?.hurry();
     });
   }
 
@@ -377,9 +388,16 @@ export class Publisher {
     }
     this.#bytes += outbox.bytes - before;
     this.#sent++;
-    if (outbox.queued || this.#session === null || this.#holding) return;
-    if (outbox.id !== 0) this.#session.add(outbox);
-    else if (!target.declaring) this.#declare(target);
+    if (outbox.id !== 0) this.#queue(target);
+    else if (!target.declaring && this.#session !== null && !this.#holding) this.#declare(target);
+  }
+
+  /** Puts an outbox in line for writing, and asks for its acknowledgement where somebody waits for that. */
+  #queue(target: Target): void {
+    const session = this.#session;
+    if (target.outbox.queued || session === null || this.#holding) return;
+    session.add(target.outbox);
+    if (target.awaited || this.#flushWaiters.length > 0) session.hurry();
   }
 
   #declare(target: Target): void {

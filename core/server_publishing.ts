@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Acknowledged, Acknowledgements, type AckTimer } from "./acknowledgements.ts";
 import type { BodyReader } from "./body_reader.ts";
 import { readU64 } from "./bytes.ts";
 import { Code, codeText } from "./codes.ts";
@@ -18,9 +19,6 @@ import { varintLength } from "./payload.ts";
 import type { Segment } from "./segment.ts";
 import type { Held, PublisherNumbers, Topic } from "./topic.ts";
 import type { Topics } from "./topics.ts";
-
-/** The most topics in one ACK. */
-const mostAcks = 4096;
 
 /** A frame that waits to be appended, in memory of its own. */
 interface HeldFrame {
@@ -39,13 +37,12 @@ export interface PublishingSession {
 }
 
 /** One topic that a session publishes to. */
-class Declaration implements Held {
+class Declaration implements Held, Acknowledged {
   readonly topic: Topic;
   readonly numbers: PublisherNumbers;
   readonly publishing: ServerPublishing;
   /** The last number that was dealt with in this session: what is acknowledged. */
   last: number;
-  /** Whether its acknowledgement is due. */
   due = false;
   readonly frames: HeldFrame[] = [];
   heldBytes = 0;
@@ -70,22 +67,24 @@ class Declaration implements Held {
 
 /** What one session publishes. */
 export class ServerPublishing {
+  /** What is to be acknowledged. */
+  readonly acknowledgements: Acknowledgements;
   readonly #platform: Platform;
   readonly #topics: Topics;
   readonly #publisher: string;
   readonly #session: PublishingSession;
   readonly #declarations = new Map<number, Declaration>();
   #last: Declaration | null = null;
-  #due: Declaration[] = [];
   #heldBytes = 0;
   #closed = false;
 
   /** @param publisher id of the publisher */
-  constructor(platform: Platform, topics: Topics, publisher: string, session: PublishingSession) {
+  constructor(platform: Platform, topics: Topics, publisher: string, session: PublishingSession, timer: AckTimer) {
     this.#platform = platform;
     this.#topics = topics;
     this.#publisher = publisher;
     this.#session = session;
+    this.acknowledgements = new Acknowledgements(timer, topics.limits, session);
   }
 
   /** DECLARE. */
@@ -165,23 +164,6 @@ export class ServerPublishing {
     }
   }
 
-  /** Whether acknowledgements are due. */
-  get pending(): boolean {
-    return this.#due.length > 0;
-  }
-
-  /** Writes the acknowledgements that are due, as far as one frame takes them. */
-  acknowledge(control: FrameWriter): void {
-    if (this.#due.length === 0) return;
-    const now = this.#due.splice(0, mostAcks);
-    control.begin(FrameType.ack).u16(now.length);
-    for (const declaration of now) {
-      control.u32(declaration.topic.id).u64(declaration.last);
-      declaration.due = false;
-    }
-    control.end();
-  }
-
   /** Tries to append the oldest held frame of a topic. */
   retry(declaration: Declaration): boolean {
     const held = declaration.frames[0];
@@ -196,7 +178,8 @@ export class ServerPublishing {
     declaration.frames.shift();
     this.#release(declaration, held);
     if (declaration.finished && !declaration.pending) this.#forget(declaration);
-    this.#session.stir();
+    // It was held for long enough, and whoever asked for its acknowledgement does not ask again.
+    this.acknowledgements.hurry();
     return true;
   }
 
@@ -205,7 +188,7 @@ export class ServerPublishing {
     this.#closed = true;
     for (const declaration of this.#declarations.values()) this.#drop(declaration);
     this.#declarations.clear();
-    this.#due = [];
+    this.acknowledgements.clear();
     this.#last = null;
   }
 
@@ -236,10 +219,7 @@ export class ServerPublishing {
     }
     if (lastNumber > numbers.last) numbers.last = lastNumber;
     if (lastNumber > declaration.last) declaration.last = lastNumber;
-    if (!declaration.due) {
-      declaration.due = true;
-      this.#due.push(declaration);
-    }
+    this.acknowledgements.add(declaration, length);
     return true;
   }
 

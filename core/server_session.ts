@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { AckTimer } from "./acknowledgements.ts";
 import { noId } from "./bytes.ts";
 import { Code } from "./codes.ts";
 import type { Platform } from "./connection.ts";
@@ -31,6 +32,8 @@ export interface Sessions {
   readonly agent: string;
   /** The lag policy of subscriptions that ask for none. */
   readonly defaultPolicy: number;
+  /** What ends the wait of acknowledgements. */
+  readonly ackTimer: AckTimer;
   /** A session told its id. Ends another one of the same id; returns how the last one ended, if that is remembered. */
   admit(session: ServerSession): { code: Code; why: string } | null;
   /** A session ended. */
@@ -119,7 +122,13 @@ export class ServerSession extends Session implements SubscribingSession {
     }
     switch (type) {
       case FrameType.declare:
-        this.#publishing ??= new ServerPublishing(this.platform, this.#topics, this.id, this);
+        this.#publishing ??= new ServerPublishing(
+          this.platform,
+          this.#topics,
+          this.id,
+          this,
+          this.#sessions.ackTimer,
+        );
         this.#publishing.declare(this.body);
         return true;
       case FrameType.undeclare:
@@ -149,15 +158,23 @@ export class ServerSession extends Session implements SubscribingSession {
     }
   }
 
+  protected override get unsaid(): boolean {
+    return super.unsaid || this.#listings.length > 0 || this.#publishing?.acknowledgements.urgent === true;
+  }
+
   protected override prepare(): void {
     const { control } = this.output;
-    this.#publishing?.acknowledge(control);
     this.#subscriptions?.announce(control);
     if (this.#listings.length > 0) this.#answerLists(control);
+    if (this.unsaid) this.conclude();
+  }
+
+  protected override conclude(): void {
+    if (this.#publishing?.acknowledgements.pending) this.#publishing.acknowledgements.write(this.output.control);
   }
 
   protected override quiet(): void {
-    if (!this.#draining || this.#publishing?.pending) return;
+    if (!this.#draining) return;
     if (this.#subscriptions?.caughtUp ?? true) this.close(Code.draining);
   }
 

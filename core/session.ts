@@ -123,14 +123,14 @@ export abstract class Session {
       this.#fail(error);
     }
     if (this.output.control.length > this.mostOutput) this.close(Code.outputMemory);
-    this.stir();
+    if (this.unsaid) this.stir();
   }
 
   /** Takes note that the peer has finished writing: what is pending for it still goes. */
   ended(code: Code = Code.connectionLost, why = ""): void {
     this.reader.settle();
     if (this.alive) {
-      this.output.abandon();
+      this.#abandon();
       this.end(code, why);
     }
     this.#peerEnded = true;
@@ -207,7 +207,7 @@ export abstract class Session {
   /** Ends the session and tells the peer why. */
   close(code: Code, why = ""): void {
     if (!this.alive) return;
-    this.output.abandon();
+    this.#abandon();
     this.sendPreamble();
     closeFrame.write(this.output.control, { code, why });
     this.end(code, why);
@@ -218,10 +218,18 @@ export abstract class Session {
   protected abstract messages(): void;
   /** Does what a control frame asks. Returns whether the type is known. */
   protected abstract handle(type: number): boolean;
+  /** Whether there may be something to write, or the session ends. */
+  protected get unsaid(): boolean {
+    return !this.output.idle || !this.alive;
+  }
   /** Called before each write while the session is open: the place for control frames that are made when needed. */
   protected prepare(): void {}
   /** Called when everything was written while the session is open. */
   protected quiet(): void {}
+  /** Called before a PONG and before the end: the place for control frames that are due, but wait for other writes. */
+  protected conclude(): void {}
+  /** PONG. */
+  protected answered(_token: number): void {}
   /** Called once, when the session ends, whoever ended it. */
   protected abstract released(): void;
 
@@ -299,17 +307,26 @@ export abstract class Session {
     }
     const header = segment.view.getUint8(start + at.header);
     this.body.open(segment.bytes, segment.view, start + header, start + length);
-    if (type === FrameType.ping) pong.write(this.output.control, ping.read(this.body));
+    if (type === FrameType.ping) {
+      this.conclude();
+      pong.write(this.output.control, ping.read(this.body));
+    } else if (type === FrameType.pong) this.answered(pong.read(this.body).token);
     else if (type === FrameType.close) this.#closed();
-    else if (type !== FrameType.pong && !this.handle(type)) {
+    else if (!this.handle(type)) {
       if (segment.view.getUint16(start + at.flags, true) & optionalFrame) return;
       throw new ProtocolError(Code.protocol, `a frame of type ${type} does not belong here`);
     }
   }
 
+  /** Drops what was not begun to be written, and says what is due. */
+  #abandon(): void {
+    this.output.abandon();
+    this.conclude();
+  }
+
   #closed(): void {
     const { code, why } = closeFrame.read(this.body);
-    this.output.abandon();
+    this.#abandon();
     this.told = true;
     this.end(code, why);
   }

@@ -28,6 +28,11 @@ export class Target {
     this.outbox = outbox;
   }
 
+  /** Whether somebody waits for an acknowledgement. */
+  get awaited(): boolean {
+    return this.#waiters.length > 0;
+  }
+
   /** Waits until the newest message is acknowledged. */
   acknowledgement(): Promise<void> {
     return new Promise((resolve, reject) => {

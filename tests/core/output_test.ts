@@ -418,3 +418,44 @@ Deno.test("whatever is in line: each source's frames come in order, behind its o
     { numRuns: 40 },
   );
 });
+
+Deno.test("the last word comes behind all that was taken, in one write with what is small, and once", () => {
+  const { output, sources } = setUp(3);
+  let words = 0;
+  const last = (control: FrameWriter) => ping.write(control, { token: ++words });
+  for (const { cursor } of sources) append(cursor.log, 100);
+  sources.forEach((source) => output.add(source));
+  output.last = last;
+  assertEquals(writes(output).map(typesOf), [[1, 1, 1, FrameType.ping]]);
+  output.last = last;
+  assertEquals([writes(output), output.last], [[], null], "nothing was taken since");
+  append(sources[0]!.cursor.log, 100);
+  output.add(sources[0]!);
+  assertEquals(writes(output).map(typesOf), [[1]], "it was not asked for again");
+  output.last = last;
+  assertEquals(writes(output).map(typesOf), [[FrameType.ping]]);
+  assertEquals(words, 2);
+});
+
+Deno.test("the last word waits for what takes many writes, and for a slice that is carried", () => {
+  const { output, sources } = setUp(3);
+  for (const { cursor } of sources) fill(cursor.log, 300 * KiB, 3000);
+  append(sources[0]!.cursor.log, 100);
+  sources.forEach((source) => output.add(source));
+  ping.write(output.control, { token: 1 });
+  output.last = (control) => ping.write(control, { token: 2 });
+  const types = writes(output).flatMap(typesOf);
+  const messages = 3 * Math.ceil(300 * KiB / 3000) + 1;
+  assertEquals(types, [FrameType.ping, ...new Array(messages).fill(FrameType.messages), FrameType.ping]);
+});
+
+Deno.test("what is abandoned has no last word", () => {
+  const { output, sources: [source] } = setUp(1);
+  append(source!.cursor.log, 100);
+  output.add(source!);
+  output.next();
+  output.last = () => assert(false);
+  output.written(100);
+  output.abandon();
+  assertEquals(writes(output), []);
+});

@@ -1,5 +1,6 @@
 /** The two ends of the conversations in docs/PROTOCOL.md: real sessions, without I/O, in a world that always is the same. */
 
+import { AckTimer } from "../../core/acknowledgements.ts";
 import { type ClientEvents, ClientSession } from "../../core/client_session.ts";
 import { Code } from "../../core/codes.ts";
 import * as frames from "../../core/control.ts";
@@ -59,6 +60,7 @@ function drainOf(session: Session): Uint8Array {
 export class ServerEnd {
   readonly platform = new FixedPlatform();
   readonly topics = new Topics(this.platform, { ...defaultLimits, retainFor: 10_000 });
+  readonly #ackTimer = new AckTimer(this.platform);
   session: ServerSession = this.#connect(null);
   #ended: { code: Code; why: string } | null = null;
 
@@ -68,6 +70,7 @@ export class ServerEnd {
       this.platform.advance(11_000);
       this.topics.tick(this.platform.now());
     },
+    "20 milliseconds pass": () => this.platform.advance(20),
     "the client accepts no byte for 10 seconds: the server gives the connection up; the client connects again": () =>
       this.session = this.#connect({ code: Code.writeDeadline, why: "" }),
     "the server is told to shut down, within 10 seconds": () => this.session.drain(10_000),
@@ -84,6 +87,7 @@ export class ServerEnd {
     const sessions: Sessions = {
       agent: "stream/0.1",
       defaultPolicy: Policy.skip,
+      ackTimer: this.#ackTimer,
       admit: () => ended,
       released: () => {},
       penalise: () => {},
@@ -113,7 +117,10 @@ export class ClientEnd {
     () => {
       this.session.send(frames.declare, { request: 1, first: 0, topic: "greetings/world" });
     },
-    () => this.#publish("hello", "world"),
+    () => {
+      this.#publish("hello", "world");
+      this.session.hurry();
+    },
     () => this.#subscribe(1, Start.earliest, 0, noId),
     () => this.#publish("again"),
     () => this.#subscribe(2, Start.sequence, 1, noId),

@@ -12,6 +12,7 @@ import {
   declare,
   type Fields,
   hello,
+  ping,
   Policy,
   preamble,
   type subscribe,
@@ -244,6 +245,16 @@ export class Peer {
   /** The names of the frames that came since the last look. */
   names(): string[] {
     return this.frames().map(({ frame }) => frame);
+  }
+
+  /** Asks for the acknowledgements that are due; returns the frames that came since the last look, but for the PONG. */
+  async asked(): Promise<Seen[]> {
+    await this.request(ping, { token: 99 });
+    const frames = this.frames();
+    const pong = frames.findIndex(({ frame, token }) => frame === "PONG" && token === 99);
+    if (pong < 0) throw new Error("PING was not answered");
+    frames.splice(pong, 1);
+    return frames;
   }
 
   /** The texts that came since the last look. */
