@@ -7,6 +7,7 @@
  */
 
 import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import { confine } from "./confine.ts";
 import { ExitStatus } from "./exit.ts";
 import { report } from "./failure.ts";
 import { addExamples, addLogOptions, type CommandFile, logOptions, type Program, type Work } from "./program.ts";
@@ -20,13 +21,21 @@ const commands: ReadonlyArray<readonly [name: string, description: string, load:
   ["serve", "run a server: topics, publishers, subscribers", () => import("./serve.ts")],
   ["publish", "send messages to a topic, from stdin, a file or the command line", () => import("./publish.ts")],
   ["subscribe", "receive messages of topics to stdout", () => import("./subscribe.ts")],
+  ["bench", "measure latency and throughput, of this server and of others", () => import("./bench.ts")],
   ["topics", "list what a server holds", () => import("./topics.ts")],
   ["completion", "print a completion script for a shell", () => import("./completion.ts")],
   ["help", "explain a command, or the exit codes", () => import("./help.ts")],
 ];
 
-/** Runs the program. Returns its exit status; it throws nothing. */
-export async function main(args: readonly string[]): Promise<ExitStatus> {
+/**
+ * Runs the program. Returns its exit status; it throws nothing.
+ *
+ * @param prepare called with the command's name, before it does anything
+ */
+export async function main(
+  args: readonly string[],
+  prepare: (command: string) => Promise<void> = () => Promise.resolve(),
+): Promise<ExitStatus> {
   let active: CommandUnknownOpts | undefined;
   let work: Work | undefined;
   const program: Program = {
@@ -49,6 +58,7 @@ export async function main(args: readonly string[]): Promise<ExitStatus> {
   const root = declareRoot();
   root.hook("preSubcommand", async (_, command) => {
     active = command;
+    await prepare(command.name());
     await declare(command);
   });
 
@@ -103,4 +113,4 @@ function declareRoot(): CommandUnknownOpts {
   return root;
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) Deno.exit(await main(Deno.args, confine));

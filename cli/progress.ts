@@ -4,17 +4,8 @@
  * @module
  */
 
+import { StatusLine, type StatusSurroundings, statusTerminal } from "./status_line.ts";
 import { formatBytes, formatCount } from "./units.ts";
-
-/** What a progress line needs of the world; a test hands in its own. */
-export interface ProgressSurroundings {
-  /** Takes text for the terminal, control sequences included. */
-  write(text: string): void;
-  /** Monotonic milliseconds. */
-  now(): number;
-  /** How many characters fit in a line. */
-  columns(): number;
-}
 
 /** How often the line is written at most: five times a second. */
 const updateEvery = 200;
@@ -31,14 +22,15 @@ const rateOver = 1_000;
  * ```
  */
 export class Progress implements Disposable {
-  readonly #around: ProgressSurroundings;
+  readonly #around: StatusSurroundings;
+  readonly #line: StatusLine;
   /** What had been done at some moments of the last second, oldest first. */
   readonly #moments: { readonly at: number; readonly messages: number; readonly bytes: number }[] = [];
   #lastWritten: number;
-  #shown = false;
 
-  constructor(surroundings: ProgressSurroundings) {
+  constructor(surroundings: StatusSurroundings) {
     this.#around = surroundings;
+    this.#line = new StatusLine(surroundings);
     this.#lastWritten = surroundings.now();
     this.#moments.push({ at: this.#lastWritten, messages: 0, bytes: 0 });
   }
@@ -54,16 +46,12 @@ export class Progress implements Disposable {
     this.#moments.push({ at: now, messages, bytes });
     const rate = formatCount((messages - before.messages) / seconds);
     const byteRate = formatBytes((bytes - before.bytes) / seconds);
-    const line = `${formatCount(messages)} messages  ${formatBytes(bytes)}  ${rate}/s  ${byteRate}/s`;
-    // A line that wraps could not be written over. The last column is left free, or some terminals wrap.
-    this.#around.write(`\r${line.slice(0, Math.max(0, this.#around.columns() - 1))}\x1b[K`);
-    this.#shown = true;
+    this.#line.show(`${formatCount(messages)} messages  ${formatBytes(bytes)}  ${rate}/s  ${byteRate}/s`);
   }
 
   /** Takes the line away, before something else is written; the next update brings it back. */
   clear(): void {
-    if (this.#shown) this.#around.write("\r\x1b[K");
-    this.#shown = false;
+    this.#line.clear();
   }
 
   /** As {@linkcode clear}. */
@@ -74,20 +62,6 @@ export class Progress implements Disposable {
 
 /** A progress line on stderr, or `null` where there must be none: when it is not a terminal, or with `--quiet`. */
 export function terminalProgress(quiet: boolean): Progress | null {
-  if (quiet || !Deno.stderr.isTerminal()) return null;
-  const encoder = new TextEncoder();
-  return new Progress({
-    write: (text) => void Deno.stderr.writeSync(encoder.encode(text)),
-    now: () => performance.now(),
-    columns: terminalColumns,
-  });
-}
-
-/** A terminal that does not know its width, such as a container's, says 0 or nothing. */
-function terminalColumns(): number {
-  try {
-    return Deno.consoleSize().columns || 80;
-  } catch {
-    return 80;
-  }
+  const terminal = statusTerminal(quiet);
+  return terminal && new Progress(terminal);
 }

@@ -4,11 +4,11 @@
  * @module
  */
 
+import { range, sparkline } from "../cli/sparkline.ts";
 import { formatCount } from "../cli/units.ts";
 import { digest } from "./ledger.ts";
 import type { Receiver, Scene, Track } from "./scene.ts";
 import { reportEvery } from "./report.ts";
-import { range, sparkline } from "./sparkline.ts";
 
 /** How text is made to stand out; without colours, not at all. */
 export interface Style {

@@ -11,13 +11,15 @@ export const denoVersion = "2.9.6";
 
 /**
  * The least permissions that the program works with, installed or built: any server and any file that a user names, and
- * its own environment variables. What is not here is refused without a question.
+ * its own environment variables. `bench` starts other programs; the other commands give that permission up at once. What is
+ * not here is refused without a question.
  */
 export const permissions: readonly string[] = [
   "--no-prompt",
   "--allow-net",
   "--allow-read",
   "--allow-write",
+  "--allow-run",
   "--allow-env=NO_COLOR,STREAM_SERVER,STREAM_TOKEN",
 ];
 

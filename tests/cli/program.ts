@@ -16,6 +16,7 @@ export const denoRun: readonly string[] = [
   "--allow-net",
   "--allow-read",
   "--allow-write",
+  "--allow-run",
   "--allow-env",
 ];
 

@@ -2,7 +2,6 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { formatLatency, picture, secondLine, styleFor, verdict } from "../../demo/picture.ts";
 import { emptyScene, type Scene, Track } from "../../demo/scene.ts";
 import { clip, Screen } from "../../demo/screen.ts";
-import { sparkline } from "../../demo/sparkline.ts";
 
 function sceneAt(seconds: number): Scene {
   const scene = emptyScene("tcp://127.0.0.1:65535", 9, 3.6);
@@ -75,11 +74,6 @@ Deno.test("a track knows its rates, and nothing from before it began", () => {
   assertEquals([track.messages, track.rate], [3_000, 2_000]);
   assertEquals([track.rateBetween(0, 1), track.rateBetween(4, 5)], [NaN, NaN]);
   assertEquals([track.rateBetween(1, 3), track.rateBetween(2.5, 3.5)], [1_000, 1_500]);
-});
-
-Deno.test("a sparkline of equal values is low, and stays within its bars", () => {
-  assertEquals(sparkline([1, 1], 1, 1), "▁▁");
-  assertEquals(sparkline([-5, 5, 50, NaN], 0, 10), "▁▅█ ");
 });
 
 Deno.test("a screen draws over what it drew, and cuts off what does not fit", () => {

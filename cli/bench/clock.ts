@@ -1,0 +1,46 @@
+/**
+ * One clock for all processes of the load generator, and waiting by it.
+ *
+ * @module
+ */
+
+import { performance } from "node:perf_hooks";
+import { setImmediate } from "node:timers";
+
+/**
+ * Milliseconds since 1970, for all processes of this machine alike.
+ *
+ * The runtime's monotonic clock, from the wall clock's time when the process began: two processes agree to about two
+ * microseconds (measured), as long as nobody sets the wall clock between their starts. The coordinator checks that.
+ */
+export function now(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+/** Lets everything that is pending have its turn: reads, writes, timers. Takes a microsecond or two. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
+/** A timer of the runtime fires up to this many milliseconds late, on an idle machine. */
+const timerSlack = 3;
+/** A thread that sleeps wakes up to about this many milliseconds late, most of the time. */
+const wakeSlack = 0.15;
+
+const never = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Waits until a time of {@linkcode now}, to about ten microseconds when the machine is idle. No timer of the runtime can:
+ * they have whole milliseconds.
+ *
+ * The last milliseconds block the thread, and the last tenth of one turns the event loop.
+ */
+export async function waitUntil(time: number): Promise<void> {
+  for (;;) {
+    await turn();
+    const left = time - now();
+    if (left <= 0) return;
+    if (left > 2 * timerSlack) await new Promise((resolve) => setTimeout(resolve, left - timerSlack));
+    else if (left > wakeSlack) Atomics.wait(never, 0, 0, left - wakeSlack);
+  }
+}

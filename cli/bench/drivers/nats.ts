@@ -1,0 +1,139 @@
+/**
+ * Speaks to NATS servers: core NATS, without acknowledgements.
+ *
+ * Source: https://docs.nats.io/reference/reference-protocols/nats-protocol
+ *
+ * @module
+ */
+
+import { Code } from "../../../core/codes.ts";
+import { ProtocolError, RefusedError, UsageError } from "../../../core/errors.ts";
+import type { Driver, Sink } from "../driver.ts";
+import { type Address, parseAddress } from "./address.ts";
+import { NatsEncoder, type NatsEvents, NatsParser } from "./nats_codec.ts";
+import { nowhere, open, type RawConnection, RawSender, type Session } from "./raw.ts";
+
+/** What a server that has said nothing is asked, after so many milliseconds, so that one of another kind shows itself. */
+const silence = 1_000;
+
+/** The driver for NATS servers. Topics are subjects: `a/b` is written `a.b`, and `a/#` `a.>`. */
+export const natsDriver: Driver = {
+  async receive(endpoint, patterns, sink) {
+    const { connection } = await connect(endpoint, "receive from", patterns.map(subjectOf), sink);
+    return connection;
+  },
+
+  async send(endpoint, topics) {
+    const encoder = new NatsEncoder(topics.map(subjectOf));
+    const session = await connect(endpoint, "send to", [], nowhere);
+    return new RawSender(session.connection, encoder, () => session.confirm());
+  },
+};
+
+function connect(endpoint: string, attempted: string, subjects: readonly string[], sink: Sink): Promise<NatsSession> {
+  const address = parseAddress(endpoint, "nats", 4222);
+  return open(
+    { address, attempted, protocol: "NATS", sink },
+    (connection) => new NatsSession(connection, address, subjects, sink),
+  );
+}
+
+class NatsSession implements Session, NatsEvents {
+  readonly connection: RawConnection;
+  readonly parser: NatsParser;
+  readonly #address: Address;
+  readonly #subjects: readonly string[];
+  readonly #sink: Sink;
+  #info: string | undefined;
+  #pings = 0;
+  #pongs = 0;
+
+  constructor(connection: RawConnection, address: Address, subjects: readonly string[], sink: Sink) {
+    this.connection = connection;
+    this.parser = new NatsParser(sink, this);
+    this.#address = address;
+    this.#subjects = subjects;
+    this.#sink = sink;
+  }
+
+  async greet(): Promise<void> {
+    const timer = setTimeout(() => this.confirm().catch(() => {}), silence);
+    try {
+      await this.connection.until(() => this.#info !== undefined);
+    } finally {
+      clearTimeout(timer);
+    }
+    if (readInfo(this.#info!).tls_required) {
+      throw this.connection.lost("the server wants TLS, which is not spoken here");
+    }
+    const { output } = this.connection;
+    output.text(`CONNECT ${JSON.stringify({ ...greeting, ...userOf(this.#address) })}\r\n`);
+    await this.confirm();
+    if (this.#subjects.length === 0) return;
+    for (const [index, subject] of this.#subjects.entries()) output.text(`SUB ${subject} ${index + 1}\r\n`);
+    await this.confirm();
+  }
+
+  /** Waits until the server has got to all that was written before. */
+  confirm(): Promise<void> {
+    const due = ++this.#pings;
+    this.#write("PING\r\n");
+    return this.connection.until(() => this.#pongs >= due);
+  }
+
+  info(text: string): void {
+    this.#info = text;
+  }
+
+  ping(): void {
+    this.#write("PONG\r\n");
+  }
+
+  pong(): void {
+    this.#pongs++;
+  }
+
+  error(text: string): void {
+    const { connection } = this;
+    if (connection.made) this.#sink.damaged(text);
+    const why = `the server says ${text}`;
+    const refused = /authori[sz]|authentic|permission|credential/i.test(text);
+    connection.fail(refused ? new RefusedError(connection.attempted, Code.protocol, why) : connection.lost(why));
+  }
+
+  #write(text: string): void {
+    this.connection.output.text(text);
+    this.connection.post();
+  }
+}
+
+/** What a server is told of those who connect to it. */
+const greeting = { verbose: false, pedantic: false, echo: true, lang: "stream-bench", version: "1", protocol: 1 };
+
+function userOf({ user, password }: Address): object {
+  return user === null ? {} : password === null ? { auth_token: user } : { user, pass: password };
+}
+
+function readInfo(text: string): { tls_required?: unknown } {
+  try {
+    const info: unknown = JSON.parse(text);
+    if (typeof info === "object" && info !== null) return info;
+  } catch {
+    // As any other text that is no object.
+  }
+  throw new ProtocolError(
+    Code.protocol,
+    `${JSON.stringify(text.slice(0, 40))} is not what a NATS server says of itself`,
+  );
+}
+
+/** The name or pattern as NATS spells it. Throws a `UsageError` where NATS would understand something else. */
+function subjectOf(pattern: string): string {
+  const fault = /[^!-~]|[.*>]/.exec(pattern)?.[0];
+  if (fault !== undefined) {
+    throw new UsageError(
+      `the topic ${JSON.stringify(pattern)} is none for NATS: it has ${JSON.stringify(fault)} in it`,
+    );
+  }
+  return pattern.replace(/\/#$/, "/>").replaceAll("/", ".");
+}

@@ -1,0 +1,38 @@
+/**
+ * The drivers, by the kind of server that they speak to; and the kinds, by the scheme of their endpoints.
+ *
+ * @module
+ */
+
+import type { Driver, TargetKind } from "../driver.ts";
+
+/** Loads a kind's driver: only the one that a process needs. */
+const drivers: Readonly<Record<TargetKind, () => Promise<Driver>>> = {
+  stream: async () => (await import("./stream.ts")).streamDriver,
+  nats: async () => (await import("./nats.ts")).natsDriver,
+  redis: async () => (await import("./redis.ts")).redisDriver,
+  mqtt: async () => (await import("./mqtt.ts")).mqttDriver,
+  limit: async () => (await import("./limit.ts")).limitDriver,
+};
+
+/** The driver of a kind of server. */
+export function driverOf(kind: TargetKind): Promise<Driver> {
+  return drivers[kind]();
+}
+
+/** The kind of server that a scheme stands for, and the port where none is given. */
+const schemes: Readonly<Record<string, readonly [kind: TargetKind, port: number]>> = {
+  tcp: ["stream", 7070],
+  nats: ["nats", 4222],
+  redis: ["redis", 6379],
+  mqtt: ["mqtt", 1883],
+};
+
+/** Schemes that a target may have. */
+export const targetSchemes: readonly string[] = Object.keys(schemes);
+
+/** The kind of server at an endpoint, by its scheme, and its port; `null` for a scheme that stands for none. */
+export function schemeOf(endpoint: string): { kind: TargetKind; port: number } | null {
+  const known = schemes[/^([a-z]+):\/\//.exec(endpoint)?.[1] ?? ""];
+  return known === undefined ? null : { kind: known[0], port: known[1] };
+}

@@ -1,0 +1,121 @@
+/**
+ * Divides a load among the processes of the load generator.
+ *
+ * @module
+ */
+
+import { availableParallelism } from "node:os";
+import type { TargetKind } from "./driver.ts";
+import type { BodyJob, ReceiveJob, SendJob } from "./job.ts";
+import { headerSize } from "./message.ts";
+import type { Load } from "./scenarios.ts";
+
+/** What messages are, and by which seed. */
+export interface Content {
+  /** A file whose lines are sent; random bytes without it. */
+  readonly file: string | null;
+  readonly seed: number;
+  readonly verify: boolean;
+}
+
+/** The jobs of a run. */
+export interface Plan {
+  readonly senders: readonly SendJob[];
+  readonly receivers: readonly ReceiveJob[];
+  /** Those that send back what they receive. */
+  readonly echoes: readonly ReceiveJob[];
+}
+
+/**
+ * How far publishers may be ahead of the slowest subscriber, in bytes, when they send as fast as they can. Enough to keep
+ * everybody busy, and little enough that servers which drop what they cannot deliver (Redis: 32 MiB a subscriber) can be
+ * measured at all. The same for every target.
+ */
+const window = 1024 * 1024;
+/** What a message takes besides its bytes, about: the least that is counted of the window for one. */
+const overhead = 64;
+/** In how many steps the receivers tell how far they are, in a window. */
+const steps = 4;
+
+/** The topics on which `stream bench echo` answers. */
+export const farTopics = { request: "bench/echo/request", reply: "bench/echo/reply" } as const;
+
+/**
+ * The jobs of a load.
+ *
+ * @param run a short name that no other run on the same server has
+ * @param size bytes of a message, or their mean
+ */
+export function planOf(
+  load: Load,
+  target: { readonly kind: TargetKind; readonly endpoint: string },
+  content: Content,
+  run: string,
+  size: number,
+): Plan {
+  const { publishers, topics, spread, rate, trip } = load;
+  const body: BodyJob = content.file === null
+    ? { kind: "random", size: load.size, seed: content.seed }
+    : { kind: "file", path: content.file };
+  const names = Array.from({ length: topics }, (_, index) => `bench/${run}/${index}`);
+  const common = {
+    kind: target.kind,
+    endpoint: target.endpoint,
+    topics: trip === "far" ? [farTopics.request] : names,
+    publishers,
+    spread,
+    body,
+    seed: content.seed,
+  };
+  const most = rate > 0
+    ? 0
+    : Math.max(steps, Math.floor(window / publishers / (Math.max(size, headerSize) + overhead)));
+  const processes = Math.max(1, Math.floor(availableParallelism() / 2));
+  // The messages of one that spreads over topics are counted together.
+  const senders = deal(publishers, spread ? 1 : processes).map((indices): SendJob => ({
+    ...common,
+    role: "send",
+    indices,
+    rate,
+    count: load.count,
+    window: most,
+  }));
+  const receivers = deal(load.subscribers, processes).map((indices): ReceiveJob => ({
+    ...common,
+    role: "receive",
+    connections: indices.map((index) => subscriptionOf(load, index, run)),
+    timing: trip !== "none",
+    verify: content.verify,
+    progress: most === 0 ? 0 : Math.max(1, Math.floor(most / steps)),
+    echo: null,
+  }));
+  if (trip !== "round" && trip !== "far") return { senders, receivers, echoes: [] };
+  const back = trip === "far" ? farTopics.reply : `bench/${run}/back`;
+  return {
+    senders,
+    receivers: receivers.map((job) => ({ ...job, topics: [back] })),
+    echoes: trip === "far" ? [] : receivers.map((job) => ({ ...job, echo: [back] })),
+  };
+}
+
+/** Deals the numbers from 0 out to so many hands, or fewer. */
+function deal(count: number, hands: number): number[][] {
+  const dealt = Array.from({ length: Math.min(count, hands) }, (): number[] => []);
+  for (let index = 0; index < count; index++) dealt[index % dealt.length]!.push(index);
+  return dealt;
+}
+
+/** What a subscriber subscribes to: its share of the topics, or where there are fewer topics than subscribers, one. */
+function subscriptionOf(
+  { topics, subscribers, wildcard }: Load,
+  index: number,
+  run: string,
+): ReceiveJob["connections"][0] {
+  if (wildcard) return { first: 0, end: topics, pattern: `bench/${run}/#` };
+  if (topics < subscribers) return { first: index % topics, end: index % topics + 1, pattern: null };
+  return {
+    first: Math.floor(index * topics / subscribers),
+    end: Math.floor((index + 1) * topics / subscribers),
+    pattern: null,
+  };
+}
