@@ -95,7 +95,7 @@ async function simulate(seed: number, tally: Tally): Promise<void> {
     sent.set(key, number);
     const size = random.chance(large) ? random.below(2000) : random.below(100);
     const payload = new TextEncoder().encode(`${index}:${number}`.padEnd(size));
-    if (random.chance(0.2)) publishing.push(links[index]!.publisher.publish(topic, payload));
+    if (i % 5 === 0) publishing.push(links[index]!.publisher.publish(topic, payload));
     else links[index]!.publisher.send(topic, payload);
     tally.messages++;
     if (random.chance(0.3)) await world.run(random.below(pause));
