@@ -64,8 +64,7 @@ export type Order =
   | { readonly say: "clock" }
   | { readonly say: "start"; readonly window: Window }
   | { readonly say: "progress"; readonly received: readonly number[] }
-  | { readonly say: "sent"; readonly totals: readonly number[] }
-  | { readonly say: "stop" };
+  | { readonly say: "sent"; readonly totals: readonly number[] };
 
 /** What a process says. */
 export type Report =

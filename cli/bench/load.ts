@@ -23,13 +23,12 @@ const liveInterval = 250;
 
 /** Runs `stream bench load`: the job is the first line of stdin. Ends when stdin does. */
 export async function load(): Promise<void> {
-  const orders = readObjects<Order>(Deno.stdin.readable);
-  const { value: job, done } = await (orders as AsyncGenerator<unknown>).next();
-  if (done) return;
-  const process = (job as Job).role === "send"
-    ? new SendProcess(job as SendJob)
-    : new ReceiveProcess(job as ReceiveJob);
-  await process.obey(orders);
+  const process: { is?: Process } = {};
+  await readObjects<Job & Order>(Deno.stdin, (line) => {
+    if (process.is !== undefined) process.is.obey(line);
+    else process.is = line.role === "send" ? new SendProcess(line) : new ReceiveProcess(line);
+  });
+  await process.is?.close();
 }
 
 function say(report: Report): void {
@@ -50,6 +49,8 @@ abstract class Process {
   /** What the process had used when the measurement began. */
   #before: Usage | null = null;
   #after: Usage | null = null;
+  /** Settles when what it was told last has been done. */
+  #ready: Promise<void> = Promise.resolve();
   /** Why the connection was lost. */
   protected lost: unknown = null;
 
@@ -59,23 +60,25 @@ abstract class Process {
   abstract close(): Promise<void>;
   abstract readonly job: Job;
 
-  async obey(orders: AsyncIterable<Order>): Promise<void> {
-    try {
-      await this.connect(await driverOf(this.job.kind));
-    } catch (error) {
+  /** Connects: what it is told before that waits. */
+  protected begin(): void {
+    this.#ready = driverOf(this.job.kind).then((driver) => this.connect(driver)).catch((error) => {
       fail(error);
-      return;
-    }
-    for await (const order of orders) {
-      if (order.say === "clock") say({ say: "clock", time: now() });
-      else if (order.say === "start") {
-        this.#measure(order.window);
-        this.start(order.window);
-      } else if (order.say === "stop") break;
-      else this.order(order);
-    }
-    await this.close();
-    Deno.exit(0);
+      Deno.exit(0);
+    });
+  }
+
+  /** Does as it is told. */
+  obey(order: Order): void {
+    this.#ready = this.#ready.then(() => this.#obey(order));
+  }
+
+  #obey(order: Order): void {
+    if (order.say === "clock") say({ say: "clock", time: now() });
+    else if (order.say === "start") {
+      this.#measure(order.window);
+      this.start(order.window);
+    } else this.order(order);
   }
 
   /** What the process used while it was measured. */
@@ -105,6 +108,7 @@ class SendProcess extends Process {
   constructor(job: SendJob) {
     super();
     this.job = job;
+    this.begin();
   }
 
   async connect(driver: Driver): Promise<void> {
@@ -158,6 +162,7 @@ class ReceiveProcess extends Process {
   constructor(job: ReceiveJob) {
     super();
     this.job = job;
+    this.begin();
   }
 
   async connect(driver: Driver): Promise<void> {

@@ -7,7 +7,7 @@
 import { type ExitStatus, Failure } from "../exit.ts";
 import { now } from "./clock.ts";
 import type { Job, Order, Report } from "./job.ts";
-import { lineOf, readObjects } from "./lines.ts";
+import { lineOf, readObjects, sourceOf } from "./lines.ts";
 import { selfCommand, selfEnvironment } from "./self.ts";
 
 /** How often the clocks are compared, and by how much they may differ, in milliseconds. */
@@ -76,7 +76,6 @@ export class LoadProcess implements AsyncDisposable {
   /** Ends it: it closes its connections, or is killed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
-    this.say({ say: "stop" });
     this.#orders.close().catch(() => {});
     const kill = setTimeout(() => this.#kill(), 3_000);
     await this.#child.status;
@@ -97,7 +96,7 @@ export class LoadProcess implements AsyncDisposable {
   }
 
   async #listen(): Promise<void> {
-    for await (const report of readObjects<Report>(this.#child.stdout)) this.#take(report);
+    await readObjects<Report>(sourceOf(this.#child.stdout), (report) => this.#take(report));
     const { code } = await this.#child.status;
     if (!this.#disposed) this.#fail(new Failure(`a process of the load generator ended with status ${code}`));
   }
