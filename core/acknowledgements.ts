@@ -15,20 +15,39 @@ import { ackBytes, ackDelay, type ServerLimits } from "./limits.ts";
 /** The most topics in one ACK. */
 const mostAcks = 4096;
 
-/** One timer for the acknowledgements of all sessions of a server. It runs only while some are due. */
-export class AckTimer {
+/** So much earlier, in milliseconds, they go where the server is awake anyway. */
+const early = ackDelay / 10;
+
+/**
+ * Ends the wait of acknowledgements, for all sessions of a server, in the order in which they became due.
+ *
+ * While the server reads, each read takes one of them along, behind what it delivers: so they need no timer, and come in no
+ * crowd that what is delivered meanwhile had to wait for. One timer sees to those that are left when nothing is read.
+ */
+export class AckQueue {
   readonly #platform: Platform;
   #waiting: Acknowledgements[] = [];
+  /** Where in {@linkcode #waiting} the first of them is. */
+  #first = 0;
   #cancel: (() => void) | null = null;
 
   constructor(platform: Platform) {
     this.#platform = platform;
   }
 
-  /** Reminds them when it is time: {@linkcode ackDelay} from now at most, and earlier where others waited already. */
+  /** Reminds them {@linkcode ackDelay} from now at the latest. */
   add(acknowledgements: Acknowledgements): void {
+    acknowledgements.until = this.#platform.now() + ackDelay;
     this.#waiting.push(acknowledgements);
     this.#cancel ??= this.#platform.after(ackDelay, this.#ring);
+  }
+
+  /** Something was read; `now` in monotonic milliseconds. */
+  read(now: number): void {
+    const first = this.#waiting[this.#first];
+    if (first === undefined || first.until > now + early) return;
+    this.#first++;
+    first.remind();
   }
 
   /** Reminds nobody any more. */
@@ -36,13 +55,17 @@ export class AckTimer {
     this.#cancel?.();
     this.#cancel = null;
     this.#waiting = [];
+    this.#first = 0;
   }
 
   readonly #ring = (): void => {
+    const now = this.#platform.now();
     const waiting = this.#waiting;
-    this.#waiting = [];
-    this.#cancel = null;
-    for (const acknowledgements of waiting) acknowledgements.remind();
+    let next = this.#first;
+    while (next < waiting.length && waiting[next]!.until <= now + early) waiting[next++]!.remind();
+    waiting.splice(0, next);
+    this.#first = 0;
+    this.#cancel = waiting.length === 0 ? null : this.#platform.after(waiting[0]!.until - now, this.#ring);
   };
 }
 
@@ -57,21 +80,23 @@ export interface Acknowledged {
 
 /** The acknowledgements of one session that are due. */
 export class Acknowledgements {
-  readonly #timer: AckTimer;
+  /** When they are to be reminded; monotonic milliseconds. Set by {@linkcode AckQueue} alone. */
+  until = 0;
+  readonly #queue: AckQueue;
   readonly #session: { stir(): void };
   /** So many bytes of frames are acknowledged at once. */
   readonly #most: number;
   #due: Acknowledged[] = [];
   #bytes = 0;
   #urgent = false;
-  #timed = false;
+  #queued = false;
 
   constructor(
-    timer: AckTimer,
+    queue: AckQueue,
     { topicCredit, connectionCredit }: Readonly<ServerLimits>,
     session: { stir(): void },
   ) {
-    this.#timer = timer;
+    this.#queue = queue;
     this.#session = session;
     this.#most = Math.min(ackBytes, topicCredit / 4, connectionCredit / 4);
   }
@@ -95,9 +120,9 @@ export class Acknowledgements {
     this.#bytes += bytes;
     if (this.#bytes >= this.#most) {
       this.#urgent = true;
-    } else if (!this.#timed) {
-      this.#timed = true;
-      this.#timer.add(this);
+    } else if (!this.#queued) {
+      this.#queued = true;
+      this.#queue.add(this);
     }
   }
 
@@ -107,9 +132,9 @@ export class Acknowledgements {
     if (this.#urgent) this.#session.stir();
   }
 
-  /** The time is over for those that were due when the timer was asked. */
+  /** The time is over for those that were due when they came into the queue. */
   remind(): void {
-    this.#timed = false;
+    this.#queued = false;
     this.hurry();
   }
 

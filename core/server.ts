@@ -4,7 +4,7 @@
  * @module
  */
 
-import { AckTimer } from "./acknowledgements.ts";
+import { AckQueue } from "./acknowledgements.ts";
 import { Code, codeName, isKnown } from "./codes.ts";
 import type { Connection, Listener, Platform } from "./connection.ts";
 import { Policy } from "./control.ts";
@@ -82,7 +82,7 @@ export class Server implements AsyncDisposable {
   readonly #ended = new Map<string, { code: Code; why: string; until: number }>();
   readonly #penalties = new Map<string, number>();
   readonly #listeners = new Set<Listener>();
-  readonly #ackTimer: AckTimer;
+  readonly #ackQueue: AckQueue;
   #cancelTick: () => void = () => {};
   readonly #shared: Sessions;
   #refused = 0;
@@ -97,10 +97,10 @@ export class Server implements AsyncDisposable {
     this.#onEvent = options.onEvent ?? (() => {});
     this.topics = new Topics(options.platform, { ...defaultLimits, ...options.limits }, options.allocate);
     this.topics.closeOldestPin = () => this.#closeOldestPin();
-    this.#ackTimer = new AckTimer(options.platform);
+    this.#ackQueue = new AckQueue(options.platform);
     this.#shared = {
       agent,
-      ackTimer: this.#ackTimer,
+      ackQueue: this.#ackQueue,
       defaultPolicy: Policy[options.lagPolicy ?? "skip"],
       admit: (session) => this.#admit(session),
       released: (session) => this.#released(session),
@@ -197,7 +197,7 @@ export class Server implements AsyncDisposable {
       session.close(Code.draining);
       session.abort();
     }
-    this.#ackTimer.close();
+    this.#ackQueue.close();
   }
 
   /** As {@linkcode close}. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Acknowledged, Acknowledgements, type AckTimer } from "./acknowledgements.ts";
+import { type Acknowledged, Acknowledgements, type AckQueue } from "./acknowledgements.ts";
 import type { BodyReader } from "./body_reader.ts";
 import { readU64 } from "./bytes.ts";
 import { Code, codeText } from "./codes.ts";
@@ -79,12 +79,12 @@ export class ServerPublishing {
   #closed = false;
 
   /** @param publisher id of the publisher */
-  constructor(platform: Platform, topics: Topics, publisher: string, session: PublishingSession, timer: AckTimer) {
+  constructor(platform: Platform, topics: Topics, publisher: string, session: PublishingSession, queue: AckQueue) {
     this.#platform = platform;
     this.#topics = topics;
     this.#publisher = publisher;
     this.#session = session;
-    this.acknowledgements = new Acknowledgements(timer, topics.limits, session);
+    this.acknowledgements = new Acknowledgements(queue, topics.limits, session);
   }
 
   /** DECLARE. */

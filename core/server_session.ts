@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AckTimer } from "./acknowledgements.ts";
+import type { AckQueue } from "./acknowledgements.ts";
 import { noId } from "./bytes.ts";
 import { Code } from "./codes.ts";
 import type { Platform } from "./connection.ts";
@@ -32,8 +32,8 @@ export interface Sessions {
   readonly agent: string;
   /** The lag policy of subscriptions that ask for none. */
   readonly defaultPolicy: number;
-  /** What ends the wait of acknowledgements. */
-  readonly ackTimer: AckTimer;
+  /** The acknowledgements that wait, of all sessions. */
+  readonly ackQueue: AckQueue;
   /** A session told its id. Ends another one of the same id; returns how the last one ended, if that is remembered. */
   admit(session: ServerSession): { code: Code; why: string } | null;
   /** A session ended. */
@@ -127,7 +127,7 @@ export class ServerSession extends Session implements SubscribingSession {
           this.#topics,
           this.id,
           this,
-          this.#sessions.ackTimer,
+          this.#sessions.ackQueue,
         );
         this.#publishing.declare(this.body);
         return true;
@@ -176,6 +176,11 @@ export class ServerSession extends Session implements SubscribingSession {
   protected override quiet(): void {
     if (!this.#draining) return;
     if (this.#subscriptions?.caughtUp ?? true) this.close(Code.draining);
+  }
+
+  override received(count: number): void {
+    super.received(count);
+    this.#sessions.ackQueue.read(this.lastHeard);
   }
 
   override next(): Uint8Array | null {

@@ -63,7 +63,7 @@ export abstract class Session {
   /** Bytes accepted since {@linkcode acceptedAt}. */
   #accepted = 0;
   /** When the peer last gave a sign of life; monotonic milliseconds. */
-  #lastHeard: number;
+  protected lastHeard: number;
   #pinged = 0;
   #deadline = Infinity;
   readonly #writeDeadline: number;
@@ -80,8 +80,8 @@ export abstract class Session {
     this.output = new Output(pool);
     this.idleTimeout = deadlines.idleTimeout;
     this.#writeDeadline = deadlines.writeDeadline;
-    this.#lastHeard = this.lastProgress = platform.now();
-    this.#deadline = this.#lastHeard + deadlines.handshakeTimeout;
+    this.lastHeard = this.lastProgress = platform.now();
+    this.#deadline = this.lastHeard + deadlines.handshakeTimeout;
   }
 
   get state(): SessionState {
@@ -114,7 +114,7 @@ export abstract class Session {
   received(count: number): void {
     this.reader.settle();
     if (!this.alive) return;
-    this.#lastHeard = this.platform.now();
+    this.lastHeard = this.platform.now();
     this.reader.received(count);
     try {
       if (!this.#greeted && !this.#greet()) return;
@@ -171,7 +171,7 @@ export abstract class Session {
     const rest = this.output.written(count);
     // A large frame may take longer than the idle timeout, and a ping goes only behind it: that the peer accepts it piece
     // by piece says that it is there.
-    if (rest !== null) this.#lastHeard = this.lastProgress;
+    if (rest !== null) this.lastHeard = this.lastProgress;
     return rest;
   }
 
@@ -194,7 +194,7 @@ export abstract class Session {
       this.abort(Code.writeDeadline);
       return;
     }
-    const silent = now - this.#lastHeard;
+    const silent = now - this.lastHeard;
     if (silent >= this.idleTimeout) {
       this.close(Code.idle);
     } else if (silent >= this.idleTimeout / 3 && now - this.#pinged >= this.idleTimeout / 3 && this.#state === "open") {

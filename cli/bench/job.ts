@@ -39,6 +39,8 @@ export interface SendJob extends CommonJob {
   readonly count: number;
   /** How many messages a publisher may be ahead of the slowest receiver; 0 for any number. */
   readonly window: number;
+  /** How many receiving processes tell how far they are. */
+  readonly receivers: number;
 }
 
 /** Receive messages. */
@@ -63,14 +65,15 @@ export type Job = SendJob | ReceiveJob;
 export type Order =
   | { readonly say: "clock" }
   | { readonly say: "start"; readonly window: Window }
-  | { readonly say: "progress"; readonly received: readonly number[] }
+  | { readonly say: "feedback"; readonly ports: readonly number[] }
   | { readonly say: "sent"; readonly totals: readonly number[] };
 
 /** What a process says. */
 export type Report =
   | { readonly say: "clock"; readonly time: number }
+  | { readonly say: "sending"; readonly port: number }
   | { readonly say: "ready"; readonly setup: Latency | null; readonly setupSeconds: number; readonly open: number }
-  | { readonly say: "progress"; readonly received: readonly number[] }
+  | { readonly say: "linked" }
   | { readonly say: "live"; readonly received: number; readonly p50: number; readonly p99: number }
   | { readonly say: "sent"; readonly result: SendResult }
   | { readonly say: "received"; readonly result: ReceiveResult }

@@ -8,6 +8,7 @@ import { RefusedError } from "../../core/errors.ts";
 import { statusOf } from "../failure.ts";
 import { now } from "./clock.ts";
 import type { Driver } from "./driver.ts";
+import { FeedbackSender } from "./feedback.ts";
 import type { BodyJob, Job, Order, ReceiveJob, Report, SendJob } from "./job.ts";
 import { lineOf, readObjects } from "./lines.ts";
 import { type BodySource, Messages } from "./message.ts";
@@ -114,16 +115,14 @@ class SendProcess extends Process {
   async connect(driver: Driver): Promise<void> {
     const sending = this.#sending = new Sending(this.job, new Messages(await bodyOf(this.job.body)));
     await sending.open(driver);
-    say({ say: "ready", setup: null, setupSeconds: 0, open: this.job.indices.length });
+    say({ say: "sending", port: sending.listen() });
   }
 
   start(window: Window): void {
     this.#run(window).catch(fail);
   }
 
-  order(order: Order): void {
-    if (order.say === "progress") this.#sending!.progress(order.received);
-  }
+  order(_order: Order): void {}
 
   async close(): Promise<void> {
     await this.#sending?.close();
@@ -157,6 +156,7 @@ class SendProcess extends Process {
 class ReceiveProcess extends Process {
   readonly job: ReceiveJob;
   #receiving: Receiving | null = null;
+  readonly #feedback = new FeedbackSender();
   #live: ReturnType<typeof setInterval> | undefined;
 
   constructor(job: ReceiveJob) {
@@ -168,7 +168,7 @@ class ReceiveProcess extends Process {
   async connect(driver: Driver): Promise<void> {
     const verify = this.job.verify ? new Messages(await bodyOf(this.job.body)) : null;
     const receiving = this.#receiving = new Receiving(this.job, verify);
-    receiving.onProgress = (received) => say({ say: "progress", received });
+    receiving.onProgress = (received) => this.#feedback.tell(received);
     const began = now();
     await receiving.connect(driver).catch((error) => {
       // That a server takes no more connections is what some want to know.
@@ -189,11 +189,13 @@ class ReceiveProcess extends Process {
   }
 
   order(order: Order): void {
-    if (order.say === "sent") this.#complete(Uint32Array.from(order.totals)).catch(fail);
+    if (order.say === "feedback") this.#feedback.connect(order.ports).then(() => say({ say: "linked" }), fail);
+    else if (order.say === "sent") this.#complete(Uint32Array.from(order.totals)).catch(fail);
   }
 
   async close(): Promise<void> {
     clearInterval(this.#live);
+    this.#feedback[Symbol.dispose]();
     await this.#receiving?.close();
   }
 

@@ -108,7 +108,7 @@ export class LoadProcess implements AsyncDisposable {
       const { resolve } = this.#waiting;
       this.#waiting = null;
       resolve(report);
-    } else if (report.say === "progress" || report.say === "live") this.onReport(report);
+    } else if (report.say === "live") this.onReport(report);
     else this.#said.push(report);
   }
 

@@ -79,6 +79,7 @@ export function planOf(
     rate,
     count: load.count,
     window: most,
+    receivers: Math.min(load.subscribers, processes),
   }));
   const receivers = deal(load.subscribers, processes).map((indices): ReceiveJob => ({
     ...common,

@@ -52,9 +52,15 @@ export class Recorder {
   /** How many had come when {@linkcode Recorder.interval} was asked for last. */
   #told = 0;
 
-  /** @param timing whether latencies are measured */
-  constructor(timing: boolean) {
+  readonly #clock: () => number;
+
+  /**
+   * @param timing whether latencies are measured
+   * @param clock milliseconds
+   */
+  constructor(timing: boolean, clock: () => number = now) {
     this.timing = timing;
+    this.#clock = clock;
   }
 
   /** Begins: from now on messages are of this run. */
@@ -72,7 +78,7 @@ export class Recorder {
     this.#settle();
     this.#connection = connection;
     this.#before = connection.received;
-    this.lastArrival = now();
+    this.lastArrival = this.#clock();
     while (this.lastArrival >= this.#sliceEnd && this.#sliceEnd <= this.#window.until) this.#closeSlice();
   }
 

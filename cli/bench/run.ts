@@ -86,7 +86,6 @@ class Run {
   readonly #senders: LoadProcess[];
   readonly #receivers: LoadProcess[];
   readonly #echoes: LoadProcess[];
-  readonly #progress = new Map<LoadProcess, readonly number[]>();
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
 
   constructor(load: Load, target: Target, options: RunOptions, plan: Plan, start: (job: Job) => LoadProcess) {
@@ -106,7 +105,11 @@ class Run {
   async measure(): Promise<RunResult> {
     const unloaded = await this.#usage();
     const ready = await Promise.all([...this.#receivers, ...this.#echoes].map((process) => process.next("ready")));
-    await Promise.all(this.#senders.map((process) => process.next("ready")));
+    const ports = await all(this.#senders, async (process) => (await process.next("sending")).port);
+    if (ports.some((port) => port > 0)) {
+      for (const process of this.#receivers) process.say({ say: "feedback", ports });
+      await all(this.#receivers, (process) => process.next("linked"));
+    }
     for (const process of this.#all) await process.checkClock();
     const loaded = await this.#usage();
     const window = this.#window();
@@ -173,23 +176,10 @@ class Run {
   #lastLive = 0;
 
   #heard(process: LoadProcess, report: Report, window: Window): void {
-    if (report.say === "progress") this.#forward(process, report.received);
-    else if (report.say === "live" && this.#receivers.includes(process)) {
+    if (report.say === "live" && this.#receivers.includes(process)) {
       this.#live.set(process, report);
       if (this.#live.size === this.#receivers.length) this.#tell(window);
     }
-  }
-
-  /** How far the slowest receiver of all processes is, for those who send. */
-  #forward(process: LoadProcess, received: readonly number[]): void {
-    this.#progress.set(process, received);
-    if (this.#progress.size < this.#receivers.length) return;
-    const spread = this.#load.spread;
-    const together = received.map((_, index) => {
-      const counts = [...this.#progress.values()].map((of) => of[index] ?? Infinity);
-      return spread ? counts.reduce((sum, count) => sum + count, 0) : Math.min(...counts);
-    });
-    for (const sender of this.#senders) sender.say({ say: "progress", received: together });
   }
 
   #tell(window: Window): void {

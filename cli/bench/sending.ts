@@ -6,6 +6,7 @@
 
 import { now, turn, waitUntil } from "./clock.ts";
 import type { Driver, Sender } from "./driver.ts";
+import { FeedbackListener } from "./feedback.ts";
 import { type SendJob, sourceOf, sourcesOf } from "./job.ts";
 import { Latencies } from "./latencies.ts";
 import { type Messages, mulberry32 } from "./message.ts";
@@ -14,8 +15,6 @@ import type { Window } from "./recorder.ts";
 /** About how many bytes are sent between two looks at the clock. */
 const chunkBytes = 32 * 1024;
 const mostChunk = 512;
-/** While a publisher is held, the others look at the clock this often at least, in milliseconds. */
-const heldLook = 5;
 
 /** How late messages were given to the target, and what became of them. */
 export interface Sent {
@@ -74,7 +73,10 @@ export class Sending {
   readonly #job: SendJob;
   readonly #messages: Messages;
   readonly #publishers: Publisher[] = [];
+  /** How far all receivers are, for each publisher; or how many messages they have, where those are spread. */
   readonly #received: number[];
+  readonly #progress: Float64Array[] = [];
+  #feedback: FeedbackListener | null = null;
   /** Settles when something has changed that publishers wait for. */
   #change = Promise.withResolvers<void>();
   #stopped = false;
@@ -83,7 +85,7 @@ export class Sending {
     this.#job = job;
     this.#messages = messages;
     this.sent = { totals: new Uint32Array(sourcesOf(job)), measured: 0, held: 0, delay: new Latencies() };
-    this.#received = new Array(job.publishers).fill(0);
+    this.#received = new Array(job.spread ? 1 : job.publishers).fill(0);
   }
 
   /** Opens all connections. */
@@ -104,9 +106,23 @@ export class Sending {
     });
   }
 
-  /** The receivers have got so far. */
-  progress(received: readonly number[]): void {
-    for (const [index, count] of received.entries()) this.#received[index] = count;
+  /** Begins to listen to what receivers tell of their progress; returns at which port, or 0 where nobody is to tell it. */
+  listen(): number {
+    if (this.#job.window === 0) return 0;
+    this.#feedback = new FeedbackListener();
+    this.#feedback.take(this.#received.length, (process, received) => this.progress(process, received));
+    return this.#feedback.port;
+  }
+
+  /** A receiving process has got so far. */
+  progress(process: number, received: ArrayLike<number>): void {
+    this.#progress[process] = Float64Array.from(received);
+    if (this.#progress.length < this.#job.receivers) return;
+    for (let index = 0; index < this.#received.length; index++) {
+      const counts = this.#progress.map((of) => of[index]!);
+      // Where messages are spread, each process has a part of them; else the slowest decides.
+      this.#received[index] = this.#job.spread ? counts.reduce((sum, count) => sum + count, 0) : Math.min(...counts);
+    }
     this.#changed();
   }
 
@@ -126,6 +142,7 @@ export class Sending {
 
   /** Closes all connections. */
   async close(): Promise<void> {
+    this.#feedback?.[Symbol.dispose]();
     await Promise.allSettled(this.#publishers.map(({ sender }) => sender.close()));
   }
 
@@ -193,9 +210,13 @@ export class Sending {
 
   /** Waits for the time, or for a publisher that is held: then it may be behind. */
   async #pause(until: number): Promise<void> {
-    const held = this.#publishers.some(({ heldSince }) => heldSince > 0);
-    if (!held) await waitUntil(until);
-    else await Promise.race([this.#change.promise, waitUntil(Math.min(until, now() + heldLook))]);
+    const held = this.#publishers.filter(({ heldSince }) => heldSince > 0).length;
+    if (held === 0) await waitUntil(until);
+    else if (held === this.#publishers.length) await this.#change.promise;
+    else {
+      const { promise } = this.#change;
+      do await turn(); while (now() < until && promise === this.#change.promise);
+    }
   }
 
   /** The target takes no more from a publisher for now. */

@@ -1,6 +1,6 @@
 /** The two ends of the conversations in docs/PROTOCOL.md: real sessions, without I/O, in a world that always is the same. */
 
-import { AckTimer } from "../../core/acknowledgements.ts";
+import { AckQueue } from "../../core/acknowledgements.ts";
 import { type ClientEvents, ClientSession } from "../../core/client_session.ts";
 import { Code } from "../../core/codes.ts";
 import * as frames from "../../core/control.ts";
@@ -60,7 +60,7 @@ function drainOf(session: Session): Uint8Array {
 export class ServerEnd {
   readonly platform = new FixedPlatform();
   readonly topics = new Topics(this.platform, { ...defaultLimits, retainFor: 10_000 });
-  readonly #ackTimer = new AckTimer(this.platform);
+  readonly #ackQueue = new AckQueue(this.platform);
   session: ServerSession = this.#connect(null);
   #ended: { code: Code; why: string } | null = null;
 
@@ -87,7 +87,7 @@ export class ServerEnd {
     const sessions: Sessions = {
       agent: "stream/0.1",
       defaultPolicy: Policy.skip,
-      ackTimer: this.#ackTimer,
+      ackQueue: this.#ackQueue,
       admit: () => ended,
       released: () => {},
       penalise: () => {},
