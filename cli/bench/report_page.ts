@@ -33,5 +33,5 @@ export function page(title: string, header: Content, sections: Content, footer: 
         <script>${new Markup(script)}</script>
       </body>
     </html>
-  `);
+  `).trimStart();
 }

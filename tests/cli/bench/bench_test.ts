@@ -2,6 +2,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import type { RunResult } from "../../../cli/bench/result.ts";
 import { Process } from "../process.ts";
 import { stream } from "../program.ts";
+import { Forgetful } from "./forgetful.ts";
+import { installed, type PeerName } from "./peers.ts";
 
 /** Runs `stream bench` with a server of its own. */
 async function bench(...args: string[]): Promise<{ status: number; stderr: string; runs: RunResult[] }> {
@@ -103,6 +105,68 @@ Deno.test("a server that runs is measured where it is, and an echo elsewhere ans
   assertEquals([counts.sent, counts.received], [300, 300]);
   echo.kill("SIGINT");
   assertEquals(await echo.status, 130);
+});
+
+Deno.test({
+  name: "others that are installed are started, measured in turn and compared, and a page shows it",
+  ignore: !["nats-server", "redis-server", "mosquitto"].every((name) => installed(name as PeerName)),
+  fn: async () => {
+    const directory = await Deno.makeTempDir();
+    try {
+      const report = `${directory}/report.html`;
+      const args = ["fanout", "-n", "2000", "--subscribers", "2", "--warmup", "0", "--rounds", "2"];
+      const others = ["--against", "nats,redis,mqtt", "--limit", "--report", report];
+      const { status, runs, stderr } = await bench(...args, ...others);
+      assertEquals(status, 0, stderr);
+      // Another one begins each round.
+      assertEquals(runs.map(({ target, round }) => `${target} ${round}`), [
+        ...["stream 1", "nats 1", "redis 1", "mqtt 1", "limit 1"],
+        ...["nats 2", "redis 2", "mqtt 2", "limit 2", "stream 2"],
+      ]);
+      for (const { target, verdict, counts, serverUsage } of runs) {
+        assertEquals([target, verdict, counts.sent, counts.received], [target, "counts", 2000, 4000]);
+        assert(serverUsage !== null && serverUsage.peakBytes > 0);
+      }
+      assertMatch(stderr, /nats: nats-server \S+, started for each run as: nats-server -a 127\.0\.0\.1/);
+      assertMatch(await Deno.readTextFile(report), /^<!doctype html>/i);
+      const text = await stream(["bench", ...args, ...others.slice(0, 3)]);
+      assertMatch(text.stdout, /stream is/);
+    } finally {
+      await Deno.remove(directory, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "half of what each can do at most is found out first, and compared at that rate",
+  ignore: !installed("redis-server"),
+  fn: async () => {
+    const args = [
+      "latency",
+      "--one-way",
+      "--rate",
+      "10%",
+      "--against",
+      "redis",
+      "--rounds",
+      "1",
+      "--duration",
+      "500ms",
+    ];
+    const { status, runs, stderr } = await bench(...args);
+    assertEquals(status, 0, stderr);
+    assertEquals(runs.map(({ target }) => target), ["stream", "redis"]);
+    assert(runs.every(({ rate }) => rate === runs[0]!.rate && rate > 1000));
+    assertMatch(runs[0]!.load, /10 % of the maximum of redis$/);
+  },
+});
+
+Deno.test("a run in which messages are lost says how many, does not count, and is 6", async () => {
+  // A Redis that forgets every hundredth message.
+  await using redis = new Forgetful();
+  const { status, runs, stderr } = await bench("throughput", "--target", redis.endpoint, "-n", "1000", "--warmup", "0");
+  assertEquals(status, 6, stderr);
+  assertEquals([runs[0]!.verdict, runs[0]!.counts.lost, runs[0]!.counts.received], ["lost", 10, 990]);
 });
 
 Deno.test("without --json a person reads what it shows", async () => {
