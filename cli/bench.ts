@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Command } from "@commander-js/extra-typings";
+import { Argument, type Command } from "@commander-js/extra-typings";
 import { UsageError } from "../core/errors.ts";
 import { parseEndpoint } from "../transports/endpoint.ts";
 import type { TargetKind } from "./bench/driver.ts";
@@ -58,6 +58,7 @@ const hidden = ["load", "copier"];
 
 /** Declares `stream bench`. */
 export function declare(command: Command, program: Program): void {
+  command.addHelpText("after", scenarioHelp());
   addExamples(command, [
     ["how fast is it on this machine?", "stream bench"],
     [
@@ -73,9 +74,18 @@ export function declare(command: Command, program: Program): void {
   ]);
   command
     .usage("[options] [SCENARIO]")
-    .argument("[SCENARIO]", scenarioHelp())
+    // Not commander's own choices: the error would not say what is near.
+    .addArgument(
+      Object.assign(new Argument("[SCENARIO]", `what is measured (default: ${tour.join(", ")})`), {
+        argChoices: [...scenarioNames, "echo"],
+      }),
+    )
     .addOption(
-      repeatedOption("-t, --target <url>", `a server that is running: ${targetSchemes.join(", ")}`, parseTarget),
+      repeatedOption(
+        "-t, --target <url>",
+        `a server that is running: ${targetSchemes.join("://, ")}:// (env: STREAM_SERVER)`,
+        parseTarget,
+      ),
     )
     .addOption(valueOption("--against <kinds>", `start these servers, and compare: ${peers.join(",")}`, parseKinds))
     .option("--limit", "compare with a copier of bytes, which is the most that goes")
@@ -120,7 +130,7 @@ export function declare(command: Command, program: Program): void {
       onlyOneOf({ "--duration": given.duration !== undefined, "--count": given.count !== undefined });
       onlyOneOf({ "--size": given.size !== undefined, "--from-file": given.fromFile !== undefined });
       if (name === "echo") {
-        const target = given.target?.[0] ?? parseTarget(defaultServer);
+        const target = [...(given.target ?? targetOfEnvironment()), parseTarget(defaultServer)][0]!;
         program.start(async (signal) => (await import("./bench/echo.ts")).echo(target, signal));
         return;
       }
@@ -142,7 +152,7 @@ export function declare(command: Command, program: Program): void {
       const options: BenchOptions = {
         scenarios: chosen,
         load,
-        targets: distinct(given.target ?? [], given.against ?? []),
+        targets: distinct(given.target ?? targetOfEnvironment(), given.against ?? []),
         against: given.against ?? [],
         limit: given.limit === true,
         rounds: given.rounds,
@@ -165,8 +175,17 @@ export async function run(options: BenchOptions, signal: AbortSignal): Promise<E
 }
 
 function scenarioHelp(): string {
-  const lines = scenarioNames.map((name) => `${name}: ${scenarios[name].about}`);
-  return `${lines.join("; ")}; echo: answer latency --far-echo (default: ${tour.join(", ")})`;
+  const rows: (readonly [string, string])[] = scenarioNames.map((name) => [name, scenarios[name].about]);
+  rows.push(["echo", "answers `latency --far-echo` from another machine; two machines have two clocks, so that"]);
+  rows.push(["", "between them only a round trip can be measured"]);
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return `\nScenarios:\n${rows.map(([name, about]) => `  ${name.padEnd(width)}  ${about}`).join("\n")}`;
+}
+
+/** The server that `STREAM_SERVER` names, where `--target` names none. */
+function targetOfEnvironment(): BenchOptions["targets"] {
+  const server = Deno.env.get("STREAM_SERVER") ?? "";
+  return server === "" ? [] : [parseTarget(server)];
 }
 
 function parseTarget(text: string): { kind: TargetKind; endpoint: string } {
