@@ -17,6 +17,8 @@ const mostAcks = 4096;
 
 /** So much earlier, in milliseconds, they go where the server is awake anyway. */
 const early = ackDelay / 10;
+/** So many at once, then other things have their turn. */
+const mostAtOnce = 64;
 
 /**
  * Ends the wait of acknowledgements, for all sessions of a server, in the order in which they became due.
@@ -61,11 +63,13 @@ export class AckQueue {
   readonly #ring = (): void => {
     const now = this.#platform.now();
     const waiting = this.#waiting;
+    const end = Math.min(waiting.length, this.#first + mostAtOnce);
     let next = this.#first;
-    while (next < waiting.length && waiting[next]!.until <= now + early) waiting[next++]!.remind();
+    while (next < end && waiting[next]!.until <= now + early) waiting[next++]!.remind();
     waiting.splice(0, next);
     this.#first = 0;
-    this.#cancel = waiting.length === 0 ? null : this.#platform.after(waiting[0]!.until - now, this.#ring);
+    const first = waiting[0];
+    this.#cancel = first ? this.#platform.after(Math.max(0, first.until - now), this.#ring) : null;
   };
 }
 

@@ -226,11 +226,12 @@ export class Outbox implements Source {
 
   /** Whether the server takes that many bytes more; it always takes one frame. */
   #affords(length: number): boolean {
-    const { used, limit, waiting } = this.#credit;
-    const fits = used === 0 || used + length <= limit;
-    if (fits && (this.#unacknowledged === 0 || this.#unacknowledged + length <= this.#topicCredit)) return true;
+    if (this.#unacknowledged === 0 || this.#unacknowledged + length <= this.#topicCredit) {
+      const { used, limit, waiting } = this.#credit;
+      if (used === 0 || used + length <= limit) return true;
+      waiting.add(this);
+    }
     this.#credit.exhausted = true;
-    if (!fits) waiting.add(this);
     return false;
   }
 

@@ -96,7 +96,7 @@ export class Rounds {
 
   /** The byte copier knows one topic, and no echo. */
   #fit(load: Load): Contender[] {
-    return this.#options.contenders.filter(({ kind }) => kind !== "limit" || load.topics === 1 && load.trip === "none");
+    return this.#options.contenders.filter(({ kind }) => kind !== "limit" || load.topics === 1 && load.trip !== "round");
   }
 
   async #once(

@@ -91,6 +91,23 @@ Deno.test("ack: those of many sessions wait each for itself, but for those whose
   assertEquals(told(), [0, 0, 1]);
 });
 
+Deno.test("ack: of a crowd that is due at the same time, some go at once, then the others", () => {
+  const platform = new VirtualPlatform();
+  const queue = new AckQueue(platform);
+  const atOnce: number[] = [];
+  let stirred = 0;
+  const count = 1_000;
+  for (let id = 1; id <= count; id++) {
+    const due = new Acknowledgements(queue, defaultLimits, { stir: () => void stirred++ });
+    due.add({ topic: { id }, last: 1, due: false }, 100);
+  }
+  const { after } = platform;
+  platform.after = (delay, ring) => (atOnce.push(stirred), after.call(platform, delay, ring));
+  platform.advance(ackDelay);
+  assertEquals([stirred, platform.timers], [count, 0]);
+  assert(atOnce.every((sum, i) => sum - (atOnce[i - 1] ?? 0) <= 64), `${atOnce}`);
+});
+
 Deno.test("ack: while the server reads, each read takes one of another session along when its time has almost come", async () => {
   await using test = new TestServer();
   const publishers: Texts[] = [];
