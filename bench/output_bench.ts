@@ -1,10 +1,10 @@
 /** How fast a session decides what to write. One iteration is what the name says, all of it written at once. */
 
-import { Cursor, type Slice, type TakeOutcome } from "../core/cursor.ts";
+import { Cursor, type Slice } from "../core/cursor.ts";
 import { at, FrameType, messagesHeader, writePrefix } from "../core/frame.ts";
 import { TopicLog } from "../core/log.ts";
 import { MemoryBudget } from "../core/memory.ts";
-import { Output, type Source } from "../core/output.ts";
+import { Output, type Source, type TakeOutcome } from "../core/output.ts";
 import { SegmentPool } from "../core/segment_pool.ts";
 
 const MiB = 1024 * 1024;

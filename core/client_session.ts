@@ -9,6 +9,7 @@ import type { Platform } from "./connection.ts";
 import * as frames from "./control.ts";
 import type { Control, Fields, Values } from "./control.ts";
 import { ProtocolError } from "./errors.ts";
+import { Flight } from "./flight.ts";
 import { FrameType, largestFrame, messagesAgree } from "./frame.ts";
 import type { FrameReader } from "./frame_reader.ts";
 import type { FrameWriter } from "./frame_writer.ts";
@@ -31,6 +32,8 @@ const mostRequests = 64 * 1024 * 1024;
 
 /** Tells the PONG that answers {@linkcode ClientSession.hurry} from others. */
 const hurryToken = 1;
+/** Tells the PONG that says how far the server has read. */
+const flightToken = 2;
 
 /** Who is told what a server says. */
 export interface ClientEvents {
@@ -66,6 +69,8 @@ export interface ClientDeadlines {
 
 /** The protocol state of a server, as its peer sees it: one connection's. */
 export class ClientSession extends Session {
+  /** What is on its way to the server. */
+  readonly flight: Flight = new Flight();
   readonly #events: ClientEvents;
   #delivering = 0;
   /** Whether a PING of {@linkcode hurry} is unanswered, and whether somebody waits since for what came behind it. */
@@ -120,7 +125,14 @@ export class ClientSession extends Session {
     frames.ping.write(control, { token: hurryToken });
   };
 
+  protected override prepare(): void {
+    if (!this.flight.due) return;
+    this.flight.ask();
+    frames.ping.write(this.output.control, { token: flightToken });
+  }
+
   protected override answered(token: number): void {
+    if (token === flightToken) this.flight.answered();
     if (token !== hurryToken) return;
     this.#asked = false;
     if (this.#askAgain) this.hurry();

@@ -23,7 +23,7 @@ export class Slice {
  * What a read gave: `taken`; `empty`, when the reader has everything; or `lagged`, when frames it had not read are no
  * longer kept: it now stands at the oldest that is, and `missedFirst` to `missedLast` are what it will not get.
  */
-export type TakeOutcome = "taken" | "empty" | "lagged";
+export type ReadOutcome = "taken" | "empty" | "lagged";
 
 /** Reads frames in order, in slices as large as the reader is behind. */
 export class Cursor {
@@ -57,7 +57,7 @@ export class Cursor {
    *
    * @param into receives the slice when the outcome is `taken`
    */
-  read(most: number, into: Slice): TakeOutcome {
+  read(most: number, into: Slice): ReadOutcome {
     const log = this.log;
     if (this.#sequence < log.firstSequence) {
       this.missedFirst = this.#sequence;

@@ -10,10 +10,11 @@
 
 import { readU64, writeU64 } from "./bytes.ts";
 import type { Platform } from "./connection.ts";
-import type { Slice, TakeOutcome } from "./cursor.ts";
+import type { Slice } from "./cursor.ts";
 import { at, FrameType, messagesHeader, writePrefix } from "./frame.ts";
 import { largestBatch, mostMessages } from "./limits.ts";
-import type { Source } from "./output.ts";
+import { type Flight, grownFrame } from "./flight.ts";
+import type { Source, TakeOutcome } from "./output.ts";
 import { varintLength, writeVarint } from "./payload.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentPool } from "./segment_pool.ts";
@@ -27,6 +28,8 @@ export class ConnectionCredit {
   used = 0;
   /** Whether an outbox had something to write and no credit, of its topic or of the connection. Unset by who looks at it. */
   exhausted = false;
+  /** What the connection has in flight; `null` while there is none, or where frames need not grow. */
+  flight: Flight | null = null;
   /** Outboxes that have something to write, and found no credit: an acknowledgement of another may be what they need. */
   readonly waiting: Set<Outbox> = new Set();
 }
@@ -135,8 +138,10 @@ export class Outbox implements Source {
     if (segment === undefined || this.#sentOffset === segment.end) return "empty";
     const open = segment === this.#segments[this.#segments.length - 1] ? this.#open : -1;
     if (open === this.#sentOffset) {
-      // Without credit it stays open, and grows.
-      if (!this.#affords(segment.end - open)) return "empty";
+      // Without credit it stays open, and grows; and where so much is on its way that it would only wait elsewhere.
+      const length = segment.end - open;
+      if (!this.#affords(length)) return "empty";
+      if (length < grownFrame && this.#credit.flight?.full === true) return "held";
       this.#close();
     }
     const limit = open > this.#sentOffset ? open : segment.end;
@@ -153,6 +158,7 @@ export class Outbox implements Source {
       end += length;
     }
     if (end === this.#sentOffset) return "empty";
+    this.#credit.flight?.add(end - this.#sentOffset);
     this.#sentNumber = Math.max(this.#sentNumber, lastNumber(segment, last));
     into.segment = segment;
     into.start = this.#sentOffset;
@@ -240,8 +246,9 @@ export class Outbox implements Source {
     let segment = this.#segments[this.#segments.length - 1];
     if (segment !== undefined && this.#open >= 0) {
       const length = segment.end - this.#open + size;
-      if (length <= this.#largestFrame && segment.end + size <= segment.limit && this.#openCount < mostMessages) {
-        return segment;
+      if (length <= this.#largestFrame && this.#openCount < mostMessages) {
+        if (segment.end + size <= segment.limit) return segment;
+        if (length < grownFrame) return this.#move(segment, length);
       }
       this.#close();
     }
@@ -263,6 +270,28 @@ export class Outbox implements Source {
     segment.end += messagesHeader;
     this.#bytes += messagesHeader;
     return segment;
+  }
+
+  /** Moves the open frame to a larger segment: it would end small only because its segment does. */
+  #move(segment: Segment, needed: number): Segment | null {
+    const fresh = this.#pool.acquire(Math.max(needed, Math.min(segment.size * 8, largestSegment)), 0, 0);
+    if (fresh === null) return null;
+    this.#lastSize = fresh.size;
+    fresh.bytes.set(segment.bytes.subarray(this.#open, segment.end), fresh.start);
+    fresh.end = fresh.start + segment.end - this.#open;
+    segment.end = this.#open;
+    this.#open = fresh.start;
+    const index = this.#segments.length;
+    this.#segments.push(fresh);
+    // Nothing stays behind that is not acknowledged: the segment goes, and who stood there stands here.
+    const emptied = index === 1 ? this.#ackedOffset === segment.end : segment.end === segment.start;
+    if (emptied) {
+      this.#segments.splice(index - 1, 1);
+      this.#pool.drop(segment);
+      if (index === 1) this.#ackedOffset = fresh.start;
+      if (this.#sentIndex === index - 1) this.#sentOffset = fresh.start;
+    }
+    return fresh;
   }
 
   /** Completes the header of the open frame. */

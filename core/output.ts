@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Slice, type TakeOutcome } from "./cursor.ts";
+import { type ReadOutcome, Slice } from "./cursor.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import { largestWrite } from "./limits.ts";
 import type { SegmentPool } from "./segment_pool.ts";
@@ -13,6 +13,9 @@ import type { SegmentPool } from "./segment_pool.ts";
 const gatherSize = 64 * 1024;
 /** A slice of at least this many bytes is worth a write of its own, with no copy. */
 const directSize = 16 * 1024;
+
+/** What taking gave: what a read gives, or `held`, when nothing of this source or those behind it is to be written yet. */
+export type TakeOutcome = ReadOutcome | "held";
 
 /** Something with frames to write: a subscriber's cursor, or a publisher's outbox. */
 export interface Source {
@@ -38,7 +41,7 @@ export class Output {
   /** Where control frames are written. */
   control: FrameWriter = new FrameWriter();
   /**
-   * Has the last word, once: control frames that go behind what was taken, when nothing more is left to take. It is not
+   * Has the last word, once: control frames that go behind what was taken, when nothing more is left to take now. It is not
    * asked if nothing was taken since another had it.
    */
   last: ((control: FrameWriter) => void) | null = null;
@@ -100,6 +103,7 @@ export class Output {
       this.#carried = false;
       return this.#writeSlice();
     }
+    let held = false;
     // Room for what is not worth a write of its own is left, so that no such slice is carried.
     while (this.#head < this.#queue.length && this.control.length <= gatherSize - directSize) {
       const source = this.#shift();
@@ -107,6 +111,11 @@ export class Output {
       const alone = this.#head === this.#queue.length && this.last === null;
       const outcome = source.take(room, slice, this.control);
       if (outcome === "empty") continue;
+      if (outcome === "held") {
+        this.#putBack(source);
+        held = true;
+        break;
+      }
       // In turn: a source that may have more goes to the end, and says "empty" when it does not.
       this.add(source);
       if (outcome === "lagged") continue;
@@ -123,7 +132,7 @@ export class Output {
       this.control.raw(slice.segment!.bytes.subarray(slice.start, slice.end));
       slice.segment = null;
     }
-    if (this.last !== null && this.#head === this.#queue.length) {
+    if (this.last !== null && (held || this.#head === this.#queue.length)) {
       if (this.#taken) this.last(this.control);
       this.#taken = false;
       this.last = null;
@@ -194,6 +203,13 @@ export class Output {
     if (this.#slice.segment === null) return;
     this.#pool.unpin(this.#slice.segment);
     this.#slice.segment = null;
+  }
+
+  /** It was shifted, and stays the first. */
+  #putBack(source: Source): void {
+    source.queued = true;
+    if (this.#head > 0) this.#queue[--this.#head] = source;
+    else this.#queue.unshift(source);
   }
 
   #shift(): Source {

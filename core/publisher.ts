@@ -174,6 +174,7 @@ export class Publisher {
     this.#holding = false;
     this.#maxMessage = welcome.maxMessage;
     this.#credit.limit = welcome.connectionCredit;
+    this.#credit.flight = session.flight;
     for (const target of this.#targets.values()) {
       if (target.outbox.pending > 0) this.#declare(target);
     }

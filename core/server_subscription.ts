@@ -8,7 +8,7 @@ import { Code, codeText } from "./codes.ts";
 import type { Platform } from "./connection.ts";
 import * as frames from "./control.ts";
 import { Policy } from "./control.ts";
-import { Cursor, type Slice, type TakeOutcome } from "./cursor.ts";
+import { Cursor, type ReadOutcome, type Slice } from "./cursor.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import type { Source } from "./output.ts";
 import type { Pattern } from "./pattern.ts";
@@ -87,7 +87,7 @@ export class SubscriptionCursor implements Source, GuardedReader {
     session.stir();
   }
 
-  take(most: number, into: Slice, control: FrameWriter): TakeOutcome {
+  take(most: number, into: Slice, control: FrameWriter): ReadOutcome {
     const { subscription, topic, cursor } = this;
     if (subscription.paused || !this.announced) return "empty";
     const outcome = cursor.read(most, into);

@@ -3,11 +3,11 @@
 import { crc32 } from "node:zlib";
 import { MemoryBudget } from "../../core/memory.ts";
 import type { Platform } from "../../core/connection.ts";
-import { Cursor, type Slice, type TakeOutcome } from "../../core/cursor.ts";
+import { Cursor, type Slice } from "../../core/cursor.ts";
 import { at, FrameType, messagesHeader, writePrefix } from "../../core/frame.ts";
 import type { FrameWriter } from "../../core/frame_writer.ts";
 import { type Retention, TopicLog } from "../../core/log.ts";
-import type { Source } from "../../core/output.ts";
+import type { Source, TakeOutcome } from "../../core/output.ts";
 import { varintLength, writeVarint } from "../../core/payload.ts";
 import { SegmentPool } from "../../core/segment_pool.ts";
 import { writeU64 } from "../../core/bytes.ts";

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { readU64 } from "../../core/bytes.ts";
 import { Slice } from "../../core/cursor.ts";
 import { at, faultOf, messagesAgree } from "../../core/frame.ts";
+import { Flight, grownFrame, largestFlight } from "../../core/flight.ts";
 import { largestBatch } from "../../core/limits.ts";
 import { ConnectionCredit, Outbox } from "../../core/outbox.ts";
 import { findMessages } from "../../core/payload.ts";
@@ -142,6 +143,45 @@ Deno.test("outbox: where there is no memory a message is not taken, and what is 
   assert(outbox.push(new Uint8Array(10_000), 0, 10_000));
   assertEquals(outbox.clear(), 1);
   assertEmpty(pool);
+});
+
+Deno.test("outbox: a frame that grows is not ended by the end of its segment, as long as it is small", () => {
+  const { outbox, credit, pool } = newOutbox();
+  outbox.declared(1, 64 * MiB, largestBatch, 0);
+  for (let i = 0; i < 3; i++) push(outbox, new Uint8Array(100).fill(i));
+  assertEquals(take(outbox).map(({ count }) => count), [3]);
+  for (let i = 3; i < 80; i++) push(outbox, new Uint8Array(100).fill(i));
+  const frames = takeAll(outbox);
+  assertEquals(frames.map(({ number, count }) => [number, count]), [[4, 77]], "begun behind another, and moved twice");
+  assertEquals(frames[0]!.messages.map(([first]) => first), Array.from({ length: 77 }, (_, i) => i + 3));
+  outbox.acknowledge(80);
+  assertEquals([outbox.pending, outbox.bytes, credit.used], [0, 0, 0]);
+  assertEmpty(pool);
+});
+
+Deno.test("outbox: while much is in flight a small frame stays and grows; a large one and what was closed go", () => {
+  const { outbox, credit } = newOutbox();
+  const flight = credit.flight = new Flight();
+  outbox.declared(1, 64 * MiB, largestBatch, 0);
+  push(outbox, new Uint8Array(10));
+  assertEquals(takeAll(outbox).length, 1);
+  flight.add(largestFlight);
+  const slice = new Slice();
+  push(outbox, new Uint8Array(10));
+  assertEquals(outbox.take(1000, slice), "held");
+  while (outbox.bytes < grownFrame - 100) push(outbox, new Uint8Array(100));
+  assertEquals(outbox.take(2 * grownFrame, slice), "held");
+  push(outbox, new Uint8Array(100));
+  const grown = takeAll(outbox);
+  assertEquals(grown.map(({ number }) => number), [2], "all of them, in one frame");
+  outbox.reset();
+  outbox.declared(1, 64 * MiB, largestBatch, 0);
+  assertEquals(takeAll(outbox).length, 2, "what is written again has its size for good");
+  push(outbox, new Uint8Array(10));
+  assertEquals(outbox.take(1000, slice), "held");
+  flight.ask();
+  flight.answered();
+  assertEquals(takeAll(outbox).length, 1);
 });
 
 Deno.test("outbox: acknowledgements that are beyond all that was written do no harm", () => {

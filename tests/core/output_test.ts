@@ -2,12 +2,12 @@ import { assert, assertEquals, assertLessOrEqual, assertNotStrictEquals, assertS
 import fc from "fast-check";
 import { readU64 } from "../../core/bytes.ts";
 import { deliver, ping } from "../../core/control.ts";
-import type { Slice, TakeOutcome } from "../../core/cursor.ts";
+import type { Slice } from "../../core/cursor.ts";
 import { at, FrameType } from "../../core/frame.ts";
 import type { FrameWriter } from "../../core/frame_writer.ts";
 import { largestWrite } from "../../core/limits.ts";
 import type { TopicLog } from "../../core/log.ts";
-import { Output, type Source } from "../../core/output.ts";
+import { Output, type Source, type TakeOutcome } from "../../core/output.ts";
 import type { Segment } from "../../core/segment.ts";
 import type { SegmentPool } from "../../core/segment_pool.ts";
 import {
@@ -458,4 +458,34 @@ Deno.test("what is abandoned has no last word", () => {
   output.written(100);
   output.abandon();
   assertEquals(writes(output), []);
+});
+
+Deno.test("a source that holds keeps its place, those behind it wait, and the last word is said without them", () => {
+  const { output, sources } = setUp(2);
+  const [first, second] = sources;
+  let holds = true;
+  const source: Source = {
+    queued: false,
+    take: (most, into, control) => holds ? "held" : first!.take(most, into, control),
+  };
+  for (const { cursor: { log } } of sources) fill(log, 100, 100);
+  output.add(source);
+  output.add(second!);
+  assertEquals(output.next(), null);
+  assert(!output.idle && source.queued);
+  holds = false;
+  output.last = (control) => ping.write(control, { token: 1 });
+  const bytes = output.next()!;
+  assertEquals(typesOf(bytes), [FrameType.messages, FrameType.messages, FrameType.ping]);
+  output.written(bytes.length);
+  holds = true;
+  fill(first!.cursor.log, 100, 100);
+  fill(second!.cursor.log, 100, 100);
+  output.add(second!);
+  output.add(source);
+  output.last = (control) => ping.write(control, { token: 2 });
+  const more = output.next()!;
+  assertEquals(typesOf(more), [FrameType.messages, FrameType.ping], "behind what went");
+  output.written(more.length);
+  assertEquals(output.next(), null);
 });

@@ -85,7 +85,7 @@ async function simulate(seed: number, tally: Tally): Promise<void> {
 
   const sent = new Map<string, number>();
   const total = random.between(50, 250);
-  const large = random.pick([0, 0.1, 0.8]);
+  const large = random.pick([0, 0.8, 0.8, 0.9]);
   const pause = random.pick([3, 30, 300]);
   for (let i = 0; i < total; i++) {
     const [index, topic] = [random.below(links.length), random.pick(topics)];
