@@ -16,8 +16,14 @@ import { isReserved, topicFault } from "./pattern.ts";
 import type { SegmentPool } from "./segment_pool.ts";
 import { Target, type Waiter } from "./target.ts";
 
-/** Above this many bytes {@linkcode Publisher.send} asks the caller to wait, and below half of it to go on. */
+/**
+ * Above this many bytes, and so many more for each topic, {@linkcode Publisher.send} asks the caller to wait, and below half
+ * of it to go on: with many topics the frame of each has room to grow.
+ */
 const highWater = 4 * 1024 * 1024;
+const topicWater = 1024;
+/** The most that it becomes with many topics: what a server's default credit lets a connection have under way. */
+const highestWater = 16 * 1024 * 1024;
 
 /** Messages that the server refused. */
 export interface Refusal {
@@ -59,6 +65,7 @@ export class Publisher {
   #nextRequest = 1;
   #maxMessage = 0;
   #bytes = 0;
+  #highWater = highWater;
   #sent = 0;
   #settled = 0;
   #refused = 0;
@@ -114,7 +121,7 @@ export class Publisher {
   send(topic: string, payload: Uint8Array, start = 0, end: number = payload.length): boolean {
     const target = topic === this.#lastTopic ? this.#last! : this.#target(topic);
     this.#push(target, payload, start, end);
-    return this.#bytes < highWater;
+    return this.#bytes < this.#highWater;
   }
 
   /**
@@ -134,14 +141,14 @@ export class Publisher {
     };
     // Where there is room it is taken at once. Else the calls wait in line: order is that of the calls, and each takes
     // its room before the next is asked.
-    if (this.#error || (this.#bytes < highWater && this.#line.length === 0)) await push();
+    if (this.#error || (this.#bytes < this.#highWater && this.#line.length === 0)) await push();
     else await this.#inLine(push);
   }
 
   /** Waits until there is room for more. */
   ready(): Promise<void> {
     if (this.#error) return Promise.reject(this.#error);
-    if (this.#bytes < highWater) return Promise.resolve();
+    if (this.#bytes < this.#highWater) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#readyWaiters.push({ number: 0, resolve, reject });
       this.#session?.hurry();
@@ -301,7 +308,7 @@ export class Publisher {
       for (const outbox of again) this.#queue(this.#byId.get(outbox.id)!);
     }
     if (this.#line.length > 0) this.#admit();
-    if (this.#readyWaiters.length > 0 && this.#bytes < highWater / 2) {
+    if (this.#readyWaiters.length > 0 && this.#bytes < this.#highWater / 2) {
       for (const waiter of this.#readyWaiters.splice(0)) waiter.resolve();
     }
     if (this.#flushWaiters.length > 0 && this.pending === 0 && this.#line.length === 0) this.#resolveFlush();
@@ -343,7 +350,7 @@ export class Publisher {
 
   #admit(): void {
     let done = 0;
-    while (done < this.#line.length && this.#bytes < highWater) this.#line[done++]!.resolve();
+    while (done < this.#line.length && this.#bytes < this.#highWater) this.#line[done++]!.resolve();
     this.#line.splice(0, done);
   }
 
@@ -366,6 +373,7 @@ export class Publisher {
       }
       target = new Target(new Outbox(topic, this.#platform, this.#pool, this.#credit, usefulFrame(this.#maxMessage)));
       this.#targets.set(topic, target);
+      this.#highWater = Math.min(highestWater, highWater + this.#targets.size * topicWater);
     }
     this.#lastTopic = topic;
     this.#last = target;

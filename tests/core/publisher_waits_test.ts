@@ -348,3 +348,20 @@ Deno.test("publisher: with many topics, what the server has not read yet is boun
   assert(counts.length > 30 && counts.every((count) => count > 5 && count < 17), `${counts}`);
   await over();
 });
+
+Deno.test("publisher: with many topics there is room for more, so that the frame of each can grow; still it is bounded", async () => {
+  const { publisher, over } = await played();
+  const fill = (topics: number) => {
+    let bytes = 0;
+    for (let i = 0; i < topics; i++) publisher.send(`t/${i}`, oneByte);
+    for (let i = 0; publisher.send(`t/${i % topics}`, new Uint8Array(1000)); i++) bytes += 1000;
+    return bytes / MiB;
+  };
+  const few = fill(3);
+  assert(few > 3.5 && few < 4, `${few}`);
+  const many = few + fill(5_000);
+  assert(many > 7 && many < 9, `${many}`);
+  const most = many + fill(30_000);
+  assert(most > 13 && most < 16, `${most}`);
+  await over();
+});
