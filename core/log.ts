@@ -182,9 +182,11 @@ export class TopicLog {
 
   /** Whether the oldest segment can go without keeping less than retention asks, once `length` bytes are added. */
   #exceeds(length: number): boolean {
+    const bytes = this.#bytes + length;
+    if (bytes < this.#retention.bytes) return false;
     const first = this.#first;
     return first !== null && first !== this.#last &&
-      this.#bytes + length - (first.end - this.#firstOffset) >= this.#retention.bytes;
+      bytes - (first.end - this.#firstOffset) >= this.#retention.bytes;
   }
 
   #room(length: number): Segment | null {

@@ -57,7 +57,7 @@ class Declaration implements Held, Acknowledged {
   }
 
   get pending(): boolean {
-    return this.frames.length > 0;
+    return this.heldBytes > 0;
   }
 
   retry(): boolean {
