@@ -56,12 +56,15 @@ export class ServerSession extends Session implements SubscribingSession {
   id = "";
   /** What the peer calls itself. */
   agent = "";
+  turnedAt = 0;
   readonly #topics: Topics;
   readonly #sessions: Sessions;
   #publishing: ServerPublishing | null = null;
   #subscriptions: ServerSubscriptions | null = null;
   #listings: Listing[] = [];
   #draining = false;
+  /** When what is being read came; Unix microseconds. */
+  #receivedTime = 0;
 
   constructor(platform: Platform, topics: Topics, sessions: Sessions) {
     super(platform, topics.pool, topics.inputs, topics.limits);
@@ -111,7 +114,7 @@ export class ServerSession extends Session implements SubscribingSession {
     if (this.#publishing === null) throw new ProtocolError(Code.protocol, "a frame of messages before any DECLARE");
     // What comes now was not acknowledged: its publisher sends it again, to whoever listens here next.
     if (this.#draining) return;
-    this.#publishing.frame(this.reader, this.platform.time());
+    this.#publishing.frame(this.reader, this.#receivedTime);
   }
 
   protected override handle(type: number): boolean {
@@ -179,11 +182,13 @@ export class ServerSession extends Session implements SubscribingSession {
   }
 
   override received(count: number): void {
+    this.#receivedTime = this.platform.time();
     super.received(count);
     this.#sessions.ackQueue.read(this.lastHeard);
   }
 
   override next(): Uint8Array | null {
+    this.turnedAt = this.platform.now();
     const bytes = super.next();
     // A cursor has moved: that may be what held frames wait for.
     if (this.#topics.blocked.size > 0) this.#topics.retryHeld();

@@ -31,6 +31,8 @@ export interface SubscribingSession {
   readonly control: FrameWriter;
   /** When the peer had last accepted as much again as one write may be; monotonic milliseconds. */
   readonly acceptedAt: number;
+  /** When it was last asked for something to write: now, for whoever is asked with it; monotonic milliseconds. */
+  readonly turnedAt: number;
   /** Ends the session. */
   close(code: Code, why?: string): void;
   /** Withholds the policy `wait` from this peer for a while. */
@@ -99,7 +101,7 @@ export class SubscriptionCursor implements Source, GuardedReader {
       frames.gap.write(control, { subscription: subscription.id, topic: topic.id, first, last, code });
     } else {
       this.#read = true;
-      if (this.holds) this.#movedAt = subscription.session.platform.now();
+      if (this.holds) this.#movedAt = subscription.session.turnedAt;
       subscription.deliver(control);
     }
     return outcome;
