@@ -163,7 +163,7 @@ export class Outbox implements Source {
     into.segment = segment;
     into.start = this.#sentOffset;
     into.end = this.#sentOffset = end;
-    return "taken";
+    return this.unsent ? "taken" : "drained";
   }
 
   /** The server granted the topic: what it did not get before is to be written again. */

@@ -14,8 +14,11 @@ const gatherSize = 64 * 1024;
 /** A slice of at least this many bytes is worth a write of its own, with no copy. */
 const directSize = 16 * 1024;
 
-/** What taking gave: what a read gives, or `held`, when nothing of this source or those behind it is to be written yet. */
-export type TakeOutcome = ReadOutcome | "held";
+/**
+ * What taking gave: what a read gives; `drained`, when something was taken and there is nothing more; or `held`, when
+ * nothing of this source or those behind it is to be written yet.
+ */
+export type TakeOutcome = ReadOutcome | "drained" | "held";
 
 /** Something with frames to write: a subscriber's cursor, or a publisher's outbox. */
 export interface Source {
@@ -116,8 +119,8 @@ export class Output {
         held = true;
         break;
       }
-      // In turn: a source that may have more goes to the end, and says "empty" when it does not.
-      this.add(source);
+      // In turn: a source that may have more goes to the end.
+      if (outcome !== "drained") this.add(source);
       if (outcome === "lagged") continue;
       this.#taken = true;
       if (this.control.length === 0 && (alone || slice.length >= directSize)) {

@@ -8,9 +8,9 @@ import { Code, codeText } from "./codes.ts";
 import type { Platform } from "./connection.ts";
 import * as frames from "./control.ts";
 import { Policy } from "./control.ts";
-import { Cursor, type ReadOutcome, type Slice } from "./cursor.ts";
+import { Cursor, type Slice } from "./cursor.ts";
 import type { FrameWriter } from "./frame_writer.ts";
-import type { Source } from "./output.ts";
+import type { Source, TakeOutcome } from "./output.ts";
 import type { Pattern } from "./pattern.ts";
 import type { GuardedReader, Topic } from "./topic.ts";
 import type { Interest } from "./topics.ts";
@@ -89,7 +89,7 @@ export class SubscriptionCursor implements Source, GuardedReader {
     session.stir();
   }
 
-  take(most: number, into: Slice, control: FrameWriter): ReadOutcome {
+  take(most: number, into: Slice, control: FrameWriter): TakeOutcome {
     const { subscription, topic, cursor } = this;
     if (subscription.paused || !this.announced) return "empty";
     const outcome = cursor.read(most, into);
@@ -103,6 +103,10 @@ export class SubscriptionCursor implements Source, GuardedReader {
       this.#read = true;
       if (this.holds) this.#movedAt = subscription.session.turnedAt;
       subscription.deliver(control);
+      if (cursor.caughtUp) {
+        topic.wait(this);
+        return "drained";
+      }
     }
     return outcome;
   }

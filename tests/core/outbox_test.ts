@@ -320,3 +320,15 @@ function simulate(random: Random): void {
   assertEquals(credit.used, 0);
   assertEmpty(pool);
 }
+
+Deno.test("outbox: it says with the last frames that it is drained", () => {
+  const { outbox } = newOutbox();
+  outbox.declared(1, MiB, 1000, 0);
+  for (let i = 0; i < 15; i++) push(outbox, new Uint8Array(100));
+  const slice = new Slice();
+  assertEquals([outbox.take(1000, slice), outbox.take(1000, slice), outbox.take(1000, slice)], [
+    "taken",
+    "drained",
+    "empty",
+  ]);
+});

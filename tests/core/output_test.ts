@@ -489,3 +489,22 @@ Deno.test("a source that holds keeps its place, those behind it wait, and the la
   output.written(more.length);
   assertEquals(output.next(), null);
 });
+
+Deno.test("a source that says it is drained is not asked again before it is added again", () => {
+  const { output, sources: [inner] } = setUp(1);
+  let asked = 0;
+  const source: Source = {
+    queued: false,
+    take: (most, into, control) => {
+      asked++;
+      const outcome = inner!.take(most, into, control);
+      return outcome === "taken" && inner!.cursor.caughtUp ? "drained" : outcome;
+    },
+  };
+  for (let turn = 1; turn <= 3; turn++) {
+    fill(inner!.cursor.log, 100, 100);
+    output.add(source);
+    const [bytes, ...more] = writes(output);
+    assertEquals([bytes!.length, more.length, asked, source.queued], [100, 0, turn, false]);
+  }
+});

@@ -100,7 +100,7 @@ export class LimitSender implements Sender {
 
   readonly #pump = (): void => {
     const slice = this.#slice;
-    if (this.#end !== undefined || this.#outbox.take(largestWrite, slice) !== "taken") {
+    if (this.#end !== undefined || this.#outbox.take(largestWrite, slice) === "empty") {
       this.#writing = false;
       return;
     }
