@@ -45,6 +45,8 @@ export class Outbox implements Source {
   readonly #credit: ConnectionCredit;
   /** Segments with frames that are not acknowledged, oldest first. */
   #segments: Segment[] = [];
+  /** The last of them, which grows: one look for each message rather than three. */
+  #last: Segment | null = null;
   /** Where the oldest frame that is not acknowledged begins, in the first segment. */
   #ackedOffset = 0;
   /** Where the next frame to be written begins, and in which segment. */
@@ -136,7 +138,7 @@ export class Outbox implements Source {
       this.#sentOffset = segment.start;
     }
     if (segment === undefined || this.#sentOffset === segment.end) return "empty";
-    const open = segment === this.#segments[this.#segments.length - 1] ? this.#open : -1;
+    const open = segment === this.#last ? this.#open : -1;
     if (open === this.#sentOffset) {
       // Without credit it stays open, and grows; and where so much is on its way that it would only wait elsewhere.
       const length = segment.end - open;
@@ -217,6 +219,7 @@ export class Outbox implements Source {
     this.reset();
     for (const segment of this.#segments) this.#pool.drop(segment);
     this.#segments = [];
+    this.#last = null;
     this.#open = -1;
     this.#bytes = this.#ackedOffset = this.#sentOffset = 0;
     this.#ackedNumber = this.#nextNumber - 1;
@@ -243,8 +246,8 @@ export class Outbox implements Source {
 
   /** A segment whose open frame has room for `size` more bytes of payload. */
   #room(size: number): Segment | null {
-    let segment = this.#segments[this.#segments.length - 1];
-    if (segment !== undefined && this.#open >= 0) {
+    let segment = this.#last;
+    if (segment !== null && this.#open >= 0) {
       const length = segment.end - this.#open + size;
       if (length <= this.#largestFrame && this.#openCount < mostMessages) {
         if (segment.end + size <= segment.limit) return segment;
@@ -253,11 +256,11 @@ export class Outbox implements Source {
       this.#close();
     }
     const needed = messagesHeader + size;
-    if (segment === undefined || segment.end + needed > segment.limit) {
-      const grown = segment === undefined ? this.#lastSize / 8 : segment.size * 8;
+    if (segment === null || segment.end + needed > segment.limit) {
+      const grown = segment === null ? this.#lastSize / 8 : segment.size * 8;
       const fresh = this.#pool.acquire(Math.max(needed, Math.min(grown, largestSegment)), 0, 0);
       if (fresh === null) return null;
-      segment = fresh;
+      segment = this.#last = fresh;
       this.#lastSize = segment.size;
       this.#segments.push(segment);
       if (this.#segments.length === 1) {
@@ -281,6 +284,7 @@ export class Outbox implements Source {
     fresh.end = fresh.start + segment.end - this.#open;
     segment.end = this.#open;
     this.#open = fresh.start;
+    this.#last = fresh;
     const index = this.#segments.length;
     this.#segments.push(fresh);
     // Nothing stays behind that is not acknowledged: the segment goes, and who stood there stands here.
@@ -296,7 +300,7 @@ export class Outbox implements Source {
 
   /** Completes the header of the open frame. */
   #close(): void {
-    const { bytes, view, end } = this.#segments[this.#segments.length - 1]!;
+    const { bytes, view, end } = this.#last!;
     const start = this.#open;
     const body = start + messagesHeader;
     writePrefix(view, start, end - start, FrameType.messages, messagesHeader);
@@ -316,6 +320,7 @@ export class Outbox implements Source {
     const segment = this.#segments.shift()!;
     this.#pool.drop(segment);
     const next = this.#segments[0];
+    if (next === undefined) this.#last = null;
     this.#ackedOffset = next?.start ?? 0;
     if (this.#sentIndex > 0) this.#sentIndex--;
     else this.#sentOffset = this.#ackedOffset;
