@@ -199,7 +199,7 @@ export class Publisher {
     for (const target of this.#targets.values()) {
       target.declaring = false;
       if (this.#options.acknowledge === false) {
-        this.#settle(target, () => target.outbox.clear());
+        this.#clear(target.outbox);
         target.reject(error);
       } else target.outbox.reset();
     }
@@ -233,7 +233,9 @@ export class Publisher {
     target.declaring = false;
     this.#byId.set(values.topic, target);
     const { outbox } = target;
-    this.#settle(target, () => outbox.declared(values.topic, values.credit, values.largestFrame, values.last));
+    const { pending, bytes } = outbox;
+    outbox.declared(values.topic, values.credit, values.largestFrame, values.last);
+    this.#settle(outbox, pending, bytes);
     target.settle();
     if (values.known === 0 && outbox.unconfirmed > 0) {
       this.#options.onPossibleDuplicates?.(outbox.topic, outbox.unconfirmed);
@@ -255,7 +257,7 @@ export class Publisher {
     target.refused = new RefusedError(`publish to ${topic}`, code, why);
     this.#count({ topic, count: target.outbox.pending, code, why }, target.refused);
     target.reject(target.refused);
-    this.#settle(target, () => target.outbox.clear());
+    this.#clear(target.outbox);
   }
 
   /**
@@ -267,7 +269,9 @@ export class Publisher {
     const target = this.#byId.get(id);
     if (!target) return;
     const { outbox } = target;
-    this.#settle(target, () => outbox.acknowledge(number));
+    const { pending, bytes } = outbox;
+    outbox.acknowledge(number);
+    this.#settle(outbox, pending, bytes);
     target.settle();
     if (outbox.unsent) this.#queue(target);
   }
@@ -417,13 +421,17 @@ export class Publisher {
     this.#session?.send(declare, { request, first: outbox.firstPending, topic: outbox.topic });
   }
 
-  /** Does what shortens an outbox, and counts what went. */
-  #settle(target: Target, change: () => void): void {
-    const { outbox } = target;
-    const { pending, bytes } = outbox;
-    change();
+  /** Counts what an outbox has less than before. */
+  #settle(outbox: Outbox, pending: number, bytes: number): void {
     this.#settled += pending - outbox.pending;
     this.#bytes += outbox.bytes - bytes;
+  }
+
+  /** Forgets what is in an outbox. */
+  #clear(outbox: Outbox): void {
+    const { pending, bytes } = outbox;
+    outbox.clear();
+    this.#settle(outbox, pending, bytes);
   }
 
   #count(refusal: Refusal, error: RefusedError): void {
