@@ -27,11 +27,14 @@ export interface Plan {
 }
 
 /**
- * How far publishers may be ahead of the slowest subscriber, in bytes, when they send as fast as they can. Enough to keep
- * everybody busy, and little enough that servers which drop what they cannot deliver (Redis: 32 MiB a subscriber) can be
- * measured at all. The same for every target.
+ * How far publishers may be ahead of the slowest subscriber, in bytes, when they send as fast as they can: so much, or so
+ * much a topic where that is more, up to a most. Enough to keep everybody busy, and little enough that what is on its way
+ * stays in the processors' caches, and that servers which drop what they cannot deliver (Redis: 32 MiB a subscriber) can
+ * be measured at all. The same for every target.
  */
 const window = 1024 * 1024;
+const windowOfTopic = 1024;
+const largestWindow = 16 * 1024 * 1024;
 /** What a message takes besides its bytes, about: the least that is counted of the window for one. */
 const overhead = 64;
 /** In how many steps the receivers tell how far they are, in a window. */
@@ -67,9 +70,8 @@ export function planOf(
     body,
     seed: content.seed,
   };
-  const most = rate > 0
-    ? 0
-    : Math.max(steps, Math.floor(window / publishers / (Math.max(size, headerSize) + overhead)));
+  const ahead = Math.min(largestWindow, Math.max(window, topics * windowOfTopic));
+  const most = rate > 0 ? 0 : Math.max(steps, Math.floor(ahead / publishers / (Math.max(size, headerSize) + overhead)));
   const processes = Math.max(1, Math.floor(availableParallelism() / 2));
   // The messages of one that spreads over topics are counted together.
   const senders = deal(publishers, spread ? 1 : processes).map((indices): SendJob => ({

@@ -96,7 +96,9 @@ export class Rounds {
 
   /** The byte copier knows one topic, and no echo. */
   #fit(load: Load): Contender[] {
-    return this.#options.contenders.filter(({ kind }) => kind !== "limit" || load.topics === 1 && load.trip !== "round");
+    return this.#options.contenders.filter(({ kind }) =>
+      kind !== "limit" || load.topics === 1 && load.trip !== "round"
+    );
   }
 
   async #once(
