@@ -27,14 +27,16 @@ export interface Plan {
 }
 
 /**
- * How far publishers may be ahead of the slowest subscriber, in bytes, when they send as fast as they can: so much, or so
- * much a topic where that is more, up to a most. Enough to keep everybody busy, and little enough that what is on its way
- * stays in the processors' caches, and that servers which drop what they cannot deliver (Redis: 32 MiB a subscriber) can
- * be measured at all. The same for every target.
+ * How much may be on its way to all subscribers together, in bytes, when publishers send as fast as they can: divided among
+ * the subscribers it is how far publishers may be ahead of the slowest of them, within the bounds below it. Enough to keep
+ * everybody busy, and little enough that it stays in the processors' caches, and that servers which drop what they cannot
+ * deliver (Redis: 32 MiB a subscriber) can be measured at all. The same for every target.
  */
-const window = 1024 * 1024;
-const windowOfTopic = 1024;
-const largestWindow = 16 * 1024 * 1024;
+const onTheWay = 10 * 1024 * 1024;
+const leastAhead = 1024 * 1024;
+const mostAhead = 4 * 1024 * 1024;
+/** So far ahead at least for each topic, in bytes, or no topic's messages would ever be sent together. */
+const aheadOfTopic = 1024;
 /** What a message takes besides its bytes, about: the least that is counted of the window for one. */
 const overhead = 64;
 /** In how many steps the receivers tell how far they are, in a window. */
@@ -70,7 +72,8 @@ export function planOf(
     body,
     seed: content.seed,
   };
-  const ahead = Math.min(largestWindow, Math.max(window, topics * windowOfTopic));
+  const even = Math.min(mostAhead, Math.max(leastAhead, onTheWay / load.subscribers));
+  const ahead = Math.max(even, topics * aheadOfTopic);
   const most = rate > 0 ? 0 : Math.max(steps, Math.floor(ahead / publishers / (Math.max(size, headerSize) + overhead)));
   const processes = Math.max(1, Math.floor(availableParallelism() / 2));
   // The messages of one that spreads over topics are counted together.

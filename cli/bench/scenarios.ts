@@ -118,6 +118,8 @@ export const scenarioNames = Object.keys(scenarios) as ScenarioName[];
 
 /** The most entries of all tables of what comes next, of all connections together: each has one for every source. */
 const mostEntries = 64 * 1024 * 1024;
+/** The most topics: so many keep their messages within what any server holds for a subscriber. */
+const mostTopics = 16_384;
 /** The most numbers a source has. */
 const mostCount = 2 ** 32 - 1;
 
@@ -173,6 +175,7 @@ function check(load: Load): void {
   if (trip === "far" && (publishers !== 1 || subscribers !== 1 || topics !== 1)) {
     throw new UsageError("--far-echo answers one publisher on one topic");
   }
+  if (topics > mostTopics) throw new UsageError(`--topics ${topics} is too large`, `the most is ${mostTopics}`);
   if (!spread && topics > 1 && publishers < topics) {
     throw new UsageError(
       `${topics} topics need as many publishers: each has one topic`,

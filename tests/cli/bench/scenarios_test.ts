@@ -70,7 +70,12 @@ Deno.test("what cannot be is refused, and says what can", () => {
     ["fanout", { count: 2 ** 32 }, "--count 4294967296 is too large"],
     ["fanout", { farEcho: true }, "--far-echo is for the scenario latency"],
     ["latency", { farEcho: true, subscribers: 2 }, "--far-echo answers one publisher on one topic"],
-    ["topics", { topics: 1_000_000 }, "1 publishers, 1000000 topics and 100 subscribers are too many together"],
+    ["topics", { topics: 1_000_000 }, "--topics 1000000 is too large"],
+    [
+      "topics",
+      { topics: 16_000, subscribers: 5000 },
+      "1 publishers, 16000 topics and 5000 subscribers are too many together",
+    ],
   ];
   for (const [name, options, message] of refused) {
     assertThrows(() => loadsOf(name, { ...plain, ...options }), UsageError, message);
