@@ -75,18 +75,18 @@ export function planOf(
   const even = Math.min(mostAhead, Math.max(leastAhead, onTheWay / load.subscribers));
   const ahead = Math.max(even, topics * aheadOfTopic);
   const most = rate > 0 ? 0 : Math.max(steps, Math.floor(ahead / publishers / (Math.max(size, headerSize) + overhead)));
-  const processes = Math.max(1, Math.floor(availableParallelism() / 2));
+  const processors = availableParallelism();
   // The messages of one that spreads over topics are counted together.
-  const senders = deal(publishers, spread ? 1 : processes).map((indices): SendJob => ({
+  const senders = deal(publishers, spread ? 1 : Math.ceil(processors / 2)).map((indices): SendJob => ({
     ...common,
     role: "send",
     indices,
     rate,
     count: load.count,
     window: most,
-    receivers: Math.min(load.subscribers, processes),
+    receivers: Math.min(load.subscribers, processors),
   }));
-  const receivers = deal(load.subscribers, processes).map((indices): ReceiveJob => ({
+  const receivers = deal(load.subscribers, processors).map((indices): ReceiveJob => ({
     ...common,
     role: "receive",
     connections: indices.map((index) => subscriptionOf(load, index, run)),

@@ -75,7 +75,8 @@ export class Sending {
   readonly #publishers: Publisher[] = [];
   /** How far all receivers are, for each publisher; or how many messages they have, where those are spread. */
   readonly #received: number[];
-  readonly #progress: Float64Array[] = [];
+  /** How far each receiving process is. */
+  readonly #progress: Float64Array[];
   #feedback: FeedbackListener | null = null;
   /** Settles when something has changed that publishers wait for. */
   #change = Promise.withResolvers<void>();
@@ -86,6 +87,8 @@ export class Sending {
     this.#messages = messages;
     this.sent = { totals: new Uint32Array(sourcesOf(job)), measured: 0, held: 0, delay: new Latencies() };
     this.#received = new Array(job.spread ? 1 : job.publishers).fill(0);
+    // Who has not told anything yet has received nothing.
+    this.#progress = Array.from({ length: job.receivers }, () => new Float64Array(this.#received.length));
   }
 
   /** Opens all connections. */
@@ -117,7 +120,6 @@ export class Sending {
   /** A receiving process has got so far. */
   progress(process: number, received: ArrayLike<number>): void {
     this.#progress[process] = Float64Array.from(received);
-    if (this.#progress.length < this.#job.receivers) return;
     for (let index = 0; index < this.#received.length; index++) {
       const counts = this.#progress.map((of) => of[index]!);
       // Where messages are spread, each process has a part of them; else the slowest decides.

@@ -142,6 +142,34 @@ Deno.test("as fast as it goes is never further ahead of the receivers than the w
   assertEquals(driver.taken.map(({ count }) => count), Array.from({ length: 500 }, (_, index) => index));
 });
 
+Deno.test("the slowest of several receiving processes decides, whichever tells first", async () => {
+  const driver = new Played();
+  const sending = new Sending(
+    job({ window: 10, count: 100, receivers: 2 }),
+    new Messages({ kind: "random", size: 32, seed: 1 }),
+  );
+  await sending.open(driver);
+  const origin = now();
+  const running = sending.run({ origin, from: origin, until: origin + 60_000, slice: 100 });
+  const settled = async () => {
+    for (let before = -1; before !== driver.taken.length;) {
+      before = driver.taken.length;
+      for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    return driver.taken.length;
+  };
+  assertEquals(await settled(), 10);
+  sending.progress(1, [8]);
+  assertEquals(await settled(), 10);
+  sending.progress(0, [3]);
+  assertEquals(await settled(), 13);
+  sending.progress(0, [90]);
+  assertEquals(await settled(), 18);
+  sending.progress(1, [90]);
+  await running;
+  assertEquals(driver.taken.length, 100);
+});
+
 Deno.test("who spreads over topics numbers the messages of each, and the same seed picks the same", async () => {
   const topics = ["t/0", "t/1", "t/2"];
   const runs = await Promise.all([1, 1, 2].map(async (seed) => {
