@@ -91,7 +91,6 @@ export interface SendResult {
   readonly usage: Usage;
   /** Why it ended early; `null` if it did not. */
   readonly lost: string | null;
-  readonly status: number;
 }
 
 /** What a receiving process did. */
@@ -111,7 +110,6 @@ export interface ReceiveResult {
   readonly usage: Usage;
   /** Why it ended early; `null` if it did not. */
   readonly lost: string | null;
-  readonly status: number;
 }
 
 /** How many sources a run has: each is one publisher's messages to one topic. */

@@ -88,10 +88,6 @@ abstract class Process {
     return { cpuSeconds: after.cpuSeconds - (this.#before?.cpuSeconds ?? 0), peakBytes: ownUsage().peakBytes };
   }
 
-  protected status(): number {
-    return this.lost === null ? 0 : statusOf(this.lost);
-  }
-
   protected reason(): string | null {
     return this.lost === null ? null : messageOf(this.lost);
   }
@@ -147,7 +143,6 @@ class SendProcess extends Process {
         delay: delay.summary(),
         usage,
         lost: this.reason(),
-        status: this.status(),
       },
     });
   }
@@ -206,7 +201,7 @@ class ReceiveProcess extends Process {
     if (this.lost === null) await Promise.race([receiving.complete(totals), receiving.lost]).catch(() => {});
     clearInterval(this.#live);
     const result = receiving.result(totals);
-    say({ say: "received", result: { ...result, usage, lost: this.reason(), status: this.status() } });
+    say({ say: "received", result: { ...result, usage, lost: this.reason() } });
   }
 }
 

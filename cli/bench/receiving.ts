@@ -93,7 +93,7 @@ export class Receiving {
   }
 
   /** What became of the messages. */
-  result(totals: Uint32Array): Omit<ReceiveResult, "usage" | "lost" | "status"> {
+  result(totals: Uint32Array): Omit<ReceiveResult, "usage" | "lost"> {
     this.recorder.finish();
     const sum = (of: (tally: Tally) => number) => this.#tallies.reduce((total, tally) => total + of(tally), 0);
     return {

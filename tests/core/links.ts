@@ -145,6 +145,17 @@ export class PlayedServer {
     return Promise.resolve(peer.connection);
   };
 
+  /** Opens a link to it, and forgets what that brought. */
+  async open(platform: World): Promise<Link> {
+    const link = new Link("memory://played", { dial: this.dial, platform });
+    const opening = link.open();
+    await turn();
+    await this.welcome();
+    await opening;
+    this.peer.frames();
+    return link;
+  }
+
   /** The newest connection. */
   get peer(): Peer {
     return this.peers.at(-1)!;

@@ -15,7 +15,6 @@ import {
 } from "../../core/control.ts";
 import { Cursor, Slice } from "../../core/cursor.ts";
 import { Inbox } from "../../core/inbox.ts";
-import { Link } from "../../core/link.ts";
 import { stamp } from "../../core/frame.ts";
 import { append, concat, KiB, MiB, newLog, roomyPool, viewOf } from "./fixtures.ts";
 import { Network, PlayedServer } from "./links.ts";
@@ -54,12 +53,7 @@ Deno.test("idle: a peer that slowly accepts one large frame is not idle", async 
 Deno.test("idle: a client whose large message is slowly accepted is not idle", async () => {
   const world = new World();
   const server = new PlayedServer();
-  const link = new Link("memory://played", { dial: server.dial, platform: world });
-  const opening = link.open();
-  await turn();
-  await server.welcome();
-  await opening;
-  server.peer.frames();
+  const link = await server.open(world);
   const publishing = link.publisher.publish("a", "x".repeat(900 * KiB));
   await turn();
   server.peer.window = 0;
@@ -144,12 +138,7 @@ Deno.test("link: messages that come long after the loss do not end it at once", 
 Deno.test("subscription: one that is not read beside one that is does not use up the memory of the link", async () => {
   const world = new World();
   const server = new PlayedServer();
-  const link = new Link("memory://played", { dial: server.dial, platform: world });
-  const opening = link.open();
-  await turn();
-  await server.welcome();
-  await opening;
-  server.peer.frames();
+  const link = await server.open(world);
   const idle = link.subscribe("idle");
   const busy = link.subscribe("busy");
   await turn();

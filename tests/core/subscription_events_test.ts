@@ -4,7 +4,6 @@ import { Code } from "../../core/codes.ts";
 import { UsageError } from "../../core/errors.ts";
 import type { SubscriptionEvent } from "../../core/events.ts";
 import { stamp } from "../../core/frame.ts";
-import { Link } from "../../core/link.ts";
 import type { SubscriptionOptions } from "../../core/subscription.ts";
 import { viewOf } from "./fixtures.ts";
 import { PlayedServer } from "./links.ts";
@@ -14,11 +13,7 @@ import { controlFrame, textFrame, turn, World } from "./world.ts";
 async function played(options: SubscriptionOptions) {
   const world = new World();
   const server = new PlayedServer();
-  const link = new Link("memory://played", { dial: server.dial, platform: world });
-  const opening = link.open();
-  await turn();
-  await server.welcome();
-  await opening;
+  const link = await server.open(world);
   const subscription = link.subscribe("#", options);
   await turn();
   await server.peer.send(

@@ -4,7 +4,6 @@ import { announce, deliver, failed, gap, subscribed, unsubscribed } from "../../
 import { RefusedError, TransportError, UsageError } from "../../core/errors.ts";
 import { GapError } from "../../core/events.ts";
 import { FrameType, stamp } from "../../core/frame.ts";
-import { Link } from "../../core/link.ts";
 import type { SubscriptionOptions } from "../../core/subscription.ts";
 import { collect, Network, PlayedServer } from "./links.ts";
 import { controlFrame, idOf, publisher, TestServer, textFrame, turn, World } from "./world.ts";
@@ -14,12 +13,7 @@ import { KiB, MiB, viewOf } from "./fixtures.ts";
 async function played() {
   const world = new World();
   const server = new PlayedServer();
-  const link = new Link("memory://played", { dial: server.dial, platform: world });
-  const opening = link.open();
-  await turn();
-  await server.welcome();
-  await opening;
-  server.peer.frames();
+  const link = await server.open(world);
   const subscribe = (options: SubscriptionOptions = {}) => link.subscribe("#", options);
   return { world, server, link, subscribe };
 }
