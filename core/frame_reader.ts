@@ -16,12 +16,15 @@ import type { SegmentPool } from "./segment_pool.ts";
 const largestRead = 256 * 1024;
 /** How fast the memory of an input grows with what was received. */
 const growth = 8;
+/** Memory is kept for reads to come while all inputs take less than this part of their budget. */
+const roomy = 4;
 
 /**
  * Memory for incoming bytes and the frames found in it.
  *
- * The memory starts at {@linkcode idleRead}, grows when a read fills it or a frame needs it, and falls back between
- * frames. While somebody pins the segment, what was read stays where it is and later bytes go elsewhere.
+ * The memory starts at {@linkcode idleRead} and grows when a read fills it or a frame needs it. Between frames it shrinks
+ * step by step, when a read filled little of it; and at once, where all inputs together have taken much of their budget.
+ * While somebody pins the segment, what was read stays where it is and later bytes go elsewhere.
  */
 export class FrameReader {
   /** The largest frame of messages; set once the limits of the session are known. */
@@ -39,6 +42,8 @@ export class FrameReader {
   /** Where unread bytes begin and end. */
   #from: number;
   #to: number;
+  /** Bytes of the last read, and whether it filled the memory. */
+  #last = 0;
   #filled = false;
   /** What a pending read writes into: pinned, so that it cannot become somebody else's before the read ends. */
   #reading: Segment | null = null;
@@ -94,6 +99,7 @@ export class FrameReader {
   /** Takes note of bytes that were put into {@linkcode space}, after {@linkcode settle}. */
   received(count: number): void {
     this.#to += count;
+    this.#last = count;
     this.#filled = this.#to === this.#segment.limit;
   }
 
@@ -143,13 +149,22 @@ export class FrameReader {
 
   /** Between frames: back to the beginning, in memory as large as the last read calls for. */
   #restart(): void {
-    const size = this.#filled ? Math.min(this.#segment.size * growth, largestRead) : idleRead;
+    const size = this.#fitting();
     this.#filled = false;
     const { pins, limit } = this.#segment;
     // What is pinned is filled up, or a few small frames would each keep a segment of their own.
     if (pins > 0 && limit - this.#to >= idleRead / 4) return;
     if (pins > 0 || this.#segment.size !== size) this.#replace(size, 0);
     this.#from = this.#to = this.#segment.start;
+  }
+
+  #fitting(): number {
+    const { size } = this.#segment;
+    if (this.#filled) return Math.min(size * growth, largestRead);
+    // A waiting read holds its memory: many that wait for more than they will get would leave none for the others.
+    if (this.#inputs.used > this.#inputs.limit / roomy) return idleRead;
+    const needed = this.#last * growth > size ? size : size / growth;
+    return Math.max(idleRead, Math.min(needed, largestRead));
   }
 
   /** Inside a frame: room for more of it. */

@@ -23,6 +23,7 @@ import type { RunResult } from "./result.ts";
 import { failedRun } from "./run_result.ts";
 import { Rounds } from "./rounds.ts";
 import { loadsOf } from "./scenarios.ts";
+import { congestionControl, congestionHint, systemText } from "./system.ts";
 import { formatRun, formatTables } from "./table.ts";
 
 /** How often each is run when several are compared: the least that a median is worth something of. */
@@ -32,6 +33,9 @@ const comparedRounds = 7;
 export async function measure(options: BenchOptions, signal: AbortSignal): Promise<ExitStatus> {
   using log = new Log(options.log);
   const size = new Messages(await bodyOf(options)).size;
+  const congestion = await congestionControl();
+  const hint = congestionHint(congestion);
+  if (hint !== null) log.info(hint);
   const contenders = await contendersOf(options, log, signal);
   const rounds = options.rounds ?? (contenders.length > 1 ? comparedRounds : 1);
   using live = terminalLive(options.log.quiet || options.log.format === "json");
@@ -80,18 +84,23 @@ export async function measure(options: BenchOptions, signal: AbortSignal): Promi
     const servers = contenders.flatMap(({ kind, commandLine }) =>
       commandLine === null ? [] : [{ target: kind, commandLine }]
     );
-    if (results.length > 0) await show(options, results, metaOf(options, date, servers));
+    if (results.length > 0) await show(options, results, metaOf(options, date, systemText(congestion), servers));
   }
   return status;
 }
 
-function metaOf({ commandLine }: BenchOptions, date: Date, servers: NonNullable<Meta["servers"]>): Meta {
+function metaOf(
+  { commandLine }: BenchOptions,
+  date: Date,
+  system: string,
+  servers: NonNullable<Meta["servers"]>,
+): Meta {
   return {
     command: commandLine,
     date,
     version,
     processors: availableParallelism(),
-    system: `${Deno.build.os} ${Deno.build.arch}, Deno ${Deno.version.deno}`,
+    system,
     servers,
   };
 }

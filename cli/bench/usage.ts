@@ -6,6 +6,7 @@
 
 import process from "node:process";
 import { isLoopback } from "../endpoints.ts";
+import { readProc, told } from "./system.ts";
 
 /** What a process has used since it began. */
 export interface ProcessUsage {
@@ -62,37 +63,6 @@ export async function findServerPid(endpoint: string): Promise<number | null> {
   const links = inodes.flatMap((inode) => ["-o", "-lname", `socket:\\[${inode}\\]`]).slice(1);
   const files = ["/proc", "-mindepth", "3", "-maxdepth", "3", "-path", "/proc/[0-9]*/fd/*"];
   return await told("find", [...files, "(", ...links, ")"], firstOwner);
-}
-
-/**
- * Texts of /proc, one after the other; empty when they cannot be read.
- *
- * Deno reads most of it itself only with all permissions; `cat` may read what its user may.
- */
-async function readProc(...paths: readonly string[]): Promise<string> {
-  try {
-    let text = "";
-    for (const path of paths) text += await Deno.readTextFile(path);
-    return text;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotCapable)) return "";
-  }
-  return await told("cat", paths, (text) => text) ?? "";
-}
-
-/** What another program says, read by `parse`; `null` when it cannot be run. */
-async function told<T>(
-  program: string,
-  args: readonly string[],
-  parse: (text: string) => T | null,
-): Promise<T | null> {
-  try {
-    const { stdout } = await new Deno.Command(program, { args: [...args], stdin: "null", stderr: "null" }).output();
-    return parse(new TextDecoder().decode(stdout));
-  } catch {
-    // Not installed, or not permitted: what it would say is not known then.
-    return null;
-  }
 }
 
 /** The unit of processor time in /proc: `USER_HZ`, the same on every architecture that Deno runs on. */

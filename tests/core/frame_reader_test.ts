@@ -172,7 +172,7 @@ Deno.test("a consumer that pins every frame of a busy input takes memory in prop
   assertEquals(pool.budget.used, 0);
 });
 
-Deno.test("an idle read holds at most 4 KiB, at first and after traffic of any kind", () => {
+Deno.test("a waiting read holds 4 KiB, at first and three short reads after traffic of any kind", () => {
   const { inputs, reader } = setUp();
   const random = new Random(4);
   const idle = () => {
@@ -182,15 +182,26 @@ Deno.test("an idle read holds at most 4 KiB, at first and after traffic of any k
     assertEquals([reader.memory, inputs.used, reader.pending], [idleRead, idleRead, 0]);
     assertLessOrEqual(length, idleRead);
   };
+  const short = frame(random, 8);
   idle();
   for (const length of [8, 4095, 5000, 40 * KiB, 64 * KiB, 300 * KiB, MiB + 48, 200]) {
-    // What makes the last read a short one is a frame of 8 bytes on its own.
-    const bytes = concat([frame(random, length), frame(random, 8)]);
-    feed(reader, bytes.subarray(0, length), () => MiB, () => {});
-    feed(reader, bytes.subarray(length), () => MiB, () => {});
+    feed(reader, frame(random, length), () => MiB, () => {});
+    for (let turn = 0; turn < 3; turn++) feed(reader, short, () => MiB, () => {});
     idle();
   }
   reader.close();
+});
+
+Deno.test("a waiting read holds 4 KiB at once where all inputs have more than a quarter of their budget", () => {
+  for (const inputMemory of [4 * 256 * KiB, 4 * 256 * KiB - 1]) {
+    const { reader } = setUp(256 * MiB, inputMemory);
+    const random = new Random(14);
+    for (const length of [4 * KiB, 32 * KiB, 200 * KiB]) feed(reader, frame(random, length), () => MiB, () => {});
+    assertEquals(reader.memory, 256 * KiB);
+    assertEquals(reader.space().length, inputMemory % KiB === 0 ? 256 * KiB : idleRead);
+    reader.settle();
+    reader.close();
+  }
 });
 
 Deno.test("a peer that only announces a large frame gets no memory for it: that grows with what was received", () => {
@@ -218,24 +229,22 @@ Deno.test("a peer that only announces a large frame gets no memory for it: that 
   }
 });
 
-Deno.test("reads grow when they are filled, up to 256 KiB, and fall back when they are not", () => {
+Deno.test("reads grow when they are filled, up to 256 KiB, and shrink when they bring little", () => {
   const { reader } = setUp();
   const random = new Random(6);
   const sizes: number[] = [];
-  for (let turn = 0; turn < 4; turn++) {
+  const fill = [4, 32, 256, 256].map((size) => size * KiB);
+  // What brought more than an eighth may come again.
+  for (const length of [...fill, 32 * KiB + 1, 32 * KiB, 4 * KiB + 1, 100, 100]) {
     const space = reader.space();
-    sizes.push(space.length);
-    space.set(frame(random, space.length));
+    sizes.push(space.length / KiB);
+    space.set(frame(random, length));
     reader.settle();
-    reader.received(space.length);
+    reader.received(length);
     assert(reader.next());
     assert(!reader.next());
   }
-  assertEquals(sizes, [4 * KiB, 32 * KiB, 256 * KiB, 256 * KiB]);
-  give(reader, frame(random, 100), 100);
-  assert(reader.next());
-  assertEquals(reader.space().length, 4 * KiB);
-  reader.settle();
+  assertEquals(sizes, [4, 32, 256, 256, 256, 256, 32, 32, 4]);
   reader.close();
 });
 
