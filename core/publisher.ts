@@ -10,7 +10,7 @@ import type { Platform } from "./connection.ts";
 import { declare, type declared as declaredFrame, type refuse as refuseFrame } from "./control.ts";
 import { RefusedError, UsageError } from "./errors.ts";
 import { encodeText } from "./bytes.ts";
-import { ConnectionCredit, Outbox } from "./outbox.ts";
+import { ConnectionCredit, type Outbox } from "./outbox.ts";
 import { usefulFrame } from "./frame.ts";
 import { isReserved, topicFault } from "./pattern.ts";
 import type { SegmentPool } from "./segment_pool.ts";
@@ -18,12 +18,13 @@ import { Target, type Waiter } from "./target.ts";
 
 /**
  * Above this many bytes, and so many more for each topic, {@linkcode Publisher.send} asks the caller to wait, and below half
- * of it to go on: with many topics the frame of each has room to grow.
+ * of it to go on: with many topics the frame of each has room to grow. With messages to 10,000 topics in random order 4 KiB for
+ * each sent 1.2 times as many as 1 KiB.
  */
 const highWater = 4 * 1024 * 1024;
-const topicWater = 1024;
-/** The most that it becomes with many topics: what a server's default credit lets a connection have under way. */
-const highestWater = 16 * 1024 * 1024;
+const topicWater = 4096;
+/** The most that it becomes with many topics: twice what a server's default credit lets a connection have under way. */
+const highestWater = 32 * 1024 * 1024;
 
 /** Messages that the server refused. */
 export interface Refusal {
@@ -183,7 +184,7 @@ export class Publisher {
     this.#credit.limit = welcome.connectionCredit;
     this.#credit.flight = session.flight;
     for (const target of this.#targets.values()) {
-      if (target.outbox.pending > 0) this.#declare(target);
+      if (target.pending > 0) this.#declare(target);
     }
   }
 
@@ -199,9 +200,9 @@ export class Publisher {
     for (const target of this.#targets.values()) {
       target.declaring = false;
       if (this.#options.acknowledge === false) {
-        this.#clear(target.outbox);
+        this.#clear(target);
         target.reject(error);
-      } else target.outbox.reset();
+      } else target.reset();
     }
     this.turn();
   }
@@ -215,7 +216,7 @@ export class Publisher {
     this.#error ??= error;
     for (const target of this.#targets.values()) {
       target.reject(error);
-      target.outbox.clear();
+      target.clear();
     }
     const waiters = [...this.#line.splice(0), ...this.#readyWaiters.splice(0), ...this.#flushWaiters.splice(0)];
     for (const waiter of waiters) waiter.reject(error);
@@ -232,15 +233,14 @@ export class Publisher {
     this.#requests.delete(values.request);
     target.declaring = false;
     this.#byId.set(values.topic, target);
-    const { outbox } = target;
-    const { pending, bytes } = outbox;
-    outbox.declared(values.topic, values.credit, values.largestFrame, values.last);
-    this.#settle(outbox, pending, bytes);
+    const { pending, bytes } = target;
+    target.declared(values.topic, values.credit, values.largestFrame, values.last);
+    this.#settle(target, pending, bytes);
     target.settle();
-    if (values.known === 0 && outbox.unconfirmed > 0) {
-      this.#options.onPossibleDuplicates?.(outbox.topic, outbox.unconfirmed);
+    if (values.known === 0 && target.unconfirmed > 0) {
+      this.#options.onPossibleDuplicates?.(target.topic, target.unconfirmed);
     }
-    if (outbox.unsent) this.#queue(target);
+    if (target.unsent) this.#queue(target);
   }
 
   /**
@@ -253,11 +253,11 @@ export class Publisher {
     if (!target) return;
     this.#requests.delete(request);
     target.declaring = false;
-    const { topic } = target.outbox;
+    const { topic } = target;
     target.refused = new RefusedError(`publish to ${topic}`, code, why);
-    this.#count({ topic, count: target.outbox.pending, code, why }, target.refused);
+    this.#count({ topic, count: target.pending, code, why }, target.refused);
     target.reject(target.refused);
-    this.#clear(target.outbox);
+    this.#clear(target);
   }
 
   /**
@@ -268,12 +268,11 @@ export class Publisher {
   acknowledged(id: number, number: number): void {
     const target = this.#byId.get(id);
     if (!target) return;
-    const { outbox } = target;
-    const { pending, bytes } = outbox;
-    outbox.acknowledge(number);
-    this.#settle(outbox, pending, bytes);
+    const { pending, bytes } = target;
+    target.acknowledge(number);
+    this.#settle(target, pending, bytes);
     target.settle();
-    if (outbox.unsent) this.#queue(target);
+    if (target.unsent) this.#queue(target);
   }
 
   /**
@@ -293,7 +292,7 @@ export class Publisher {
   refusedFrame(values: ValuesOf<typeof refuseFrame>): void {
     const target = this.#byId.get(values.topic);
     if (!target) return;
-    const { topic } = target.outbox;
+    const { topic } = target;
     const error = new RefusedError(`publish to ${topic}`, values.code, values.why || codeText(values.code));
     this.#count({ topic, count: values.count, code: values.code, why: values.why }, error);
     target.reject(error, values.number, values.number + values.count - 1);
@@ -329,7 +328,7 @@ export class Publisher {
       this.#session?.hurry();
     }
     if (this.#options.acknowledge === false && this.#flushWaiters.length > 0 && this.#line.length === 0) {
-      for (const target of this.#targets.values()) if (target.outbox.unsent) return;
+      for (const target of this.#targets.values()) if (target.unsent) return;
       this.#resolveFlush();
     }
   }
@@ -375,7 +374,7 @@ export class Publisher {
           "for example: sensors/kitchen/temp",
         );
       }
-      target = new Target(new Outbox(topic, this.#platform, this.#pool, this.#credit, usefulFrame(this.#maxMessage)));
+      target = new Target(topic, this.#platform, this.#pool, this.#credit, usefulFrame(this.#maxMessage));
       this.#targets.set(topic, target);
       this.#highWater = Math.min(highestWater, highWater + this.#targets.size * topicWater);
     }
@@ -387,29 +386,28 @@ export class Publisher {
   #push(target: Target, payload: Uint8Array, start: number, end: number): void {
     if (this.#error) throw this.#error;
     if (target.refused) throw target.refused;
-    const { outbox } = target;
     if (end - start > this.#maxMessage) {
       const why = `it has ${end - start} bytes, the server takes at most ${this.#maxMessage} (serve --max-message)`;
-      throw new RefusedError(`publish a message to ${outbox.topic}`, Code.messageTooLarge, why);
+      throw new RefusedError(`publish a message to ${target.topic}`, Code.messageTooLarge, why);
     }
-    const before = outbox.bytes;
-    if (!outbox.push(payload, start, end)) {
+    const before = target.bytes;
+    if (!target.push(payload, start, end)) {
       throw new UsageError(
-        `cannot publish to ${outbox.topic}: ${this.#bytes} bytes wait to be sent`,
+        `cannot publish to ${target.topic}: ${this.#bytes} bytes wait to be sent`,
         "wait for ready() when send() returns false",
       );
     }
-    this.#bytes += outbox.bytes - before;
+    this.#bytes += target.bytes - before;
     this.#sent++;
-    if (outbox.id !== 0) this.#queue(target);
+    if (target.id !== 0) this.#queue(target);
     else if (!target.declaring && this.#session !== null && !this.#holding) this.#declare(target);
   }
 
   /** Puts an outbox in line for writing, and asks for its acknowledgement where somebody waits for that. */
   #queue(target: Target): void {
     const session = this.#session;
-    if (target.outbox.queued || session === null || this.#holding) return;
-    session.add(target.outbox);
+    if (target.queued || session === null || this.#holding) return;
+    session.add(target);
     if (target.awaited || this.#flushWaiters.length > 0) session.hurry();
   }
 
@@ -417,8 +415,7 @@ export class Publisher {
     const request = this.#nextRequest++;
     target.declaring = true;
     this.#requests.set(request, target);
-    const { outbox } = target;
-    this.#session?.send(declare, { request, first: outbox.firstPending, topic: outbox.topic });
+    this.#session?.send(declare, { request, first: target.firstPending, topic: target.topic });
   }
 
   /** Counts what an outbox has less than before. */

@@ -5,7 +5,7 @@
  */
 
 import type { RefusedError } from "./errors.ts";
-import type { Outbox } from "./outbox.ts";
+import { Outbox } from "./outbox.ts";
 
 /** Somebody who waits; for the message of a number, where that matters. */
 export interface Waiter {
@@ -14,19 +14,14 @@ export interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
-/** What is known of one topic. */
-export class Target {
-  readonly outbox: Outbox;
+/** What is known of one topic. It is its outbox: one object to find in memory for each message, rather than two. */
+export class Target extends Outbox {
   /** Whether a DECLARE is unanswered. */
   declaring = false;
   /** Why the server does not want it, if it does not. */
   refused: RefusedError | null = null;
   /** By ascending number. */
   #waiters: Waiter[] = [];
-
-  constructor(outbox: Outbox) {
-    this.outbox = outbox;
-  }
 
   /** Whether somebody waits for an acknowledgement. */
   get awaited(): boolean {
@@ -36,13 +31,13 @@ export class Target {
   /** Waits until the newest message is acknowledged. */
   acknowledgement(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ number: this.outbox.lastNumber, resolve, reject });
+      this.#waiters.push({ number: this.lastNumber, resolve, reject });
     });
   }
 
   /** Tells those whose messages are acknowledged. */
   settle(): void {
-    const { ackedNumber } = this.outbox;
+    const { ackedNumber } = this;
     let done = 0;
     while (done < this.#waiters.length && this.#waiters[done]!.number <= ackedNumber) this.#waiters[done++]!.resolve();
     if (done > 0) this.#waiters = this.#waiters.slice(done);

@@ -30,13 +30,13 @@ export interface Plan {
  * How much may be on its way to all subscribers together, in bytes, when publishers send as fast as they can: divided among
  * the subscribers it is how far publishers may be ahead of the slowest of them, within the bounds below it. Enough to keep
  * everybody busy (of 2.5 to 40 MiB the most was the fastest for every target), and little enough that servers which drop what
- * they cannot deliver (Redis: 8 MiB a subscriber for a minute) can be measured at all. The same for every target.
+ * they cannot deliver (Redis: 8 MiB a subscriber for a minute, 32 MiB at once) can be measured at all. The same for every target.
  */
 const onTheWay = 40 * 1024 * 1024;
 const leastAhead = 1024 * 1024;
 const mostAhead = 4 * 1024 * 1024;
-/** So far ahead at least for each topic, in bytes, or no topic's messages would ever be sent together. */
-const aheadOfTopic = 1024;
+/** The most where each message goes to one of them, on one of many topics: some of a topic may then go together. */
+const mostAheadSpread = 24 * 1024 * 1024;
 /** What a message takes besides its bytes, about: the least that is counted of the window for one. */
 const overhead = 64;
 /** In how many steps the receivers tell how far they are, in a window. */
@@ -72,8 +72,9 @@ export function planOf(
     body,
     seed: content.seed,
   };
-  const even = Math.min(mostAhead, Math.max(leastAhead, onTheWay / load.subscribers));
-  const ahead = Math.max(even, topics * aheadOfTopic);
+  const ahead = spread
+    ? Math.min(onTheWay, mostAheadSpread * load.subscribers)
+    : Math.min(mostAhead, Math.max(leastAhead, onTheWay / load.subscribers));
   const most = rate > 0 ? 0 : Math.max(steps, Math.floor(ahead / publishers / (Math.max(size, headerSize) + overhead)));
   const processors = availableParallelism();
   // The messages of one that spreads over topics are counted together.

@@ -358,10 +358,10 @@ Deno.test("publisher: with many topics there is room for more, so that the frame
     return bytes / MiB;
   };
   const few = fill(3);
-  assert(few > 3.5 && few < 4, `${few}`);
+  assert(few > 3.5 && few < 4.1, `${few}`);
   const many = few + fill(5_000);
-  assert(many > 7 && many < 9, `${many}`);
+  assert(many > 21 && many < 23.6, `${many}`);
   const most = many + fill(30_000);
-  assert(most > 13 && most < 16, `${most}`);
+  assert(most > 28 && most < 32, `${most}`);
   await over();
 });
