@@ -22,8 +22,8 @@ export function systemText(congestion: string | null): string {
 /**
  * What is to be known about how TCP is set on this machine; `null` for nothing.
  *
- * BBR sets a timer for what it sends, on loopback too. With 4 publishers and 4 subscribers that took a quarter of all
- * targets' processor time, and most from whoever sends most.
+ * BBR sets a timer for what it sends, on loopback too, which costs most whoever sends most: with 4 publishers and 4 subscribers
+ * ours went at 10.8 M/s, and at 14.4 without.
  */
 export function congestionHint(congestion: string | null): string | null {
   if (congestion !== "bbr") return null;
