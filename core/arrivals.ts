@@ -1,0 +1,240 @@
+/**
+ * The numbered datagrams of one session, put in order: what came early is kept, what is missing is asked for, and what does
+ * not come is given up in the end.
+ *
+ * No sockets and no clock: it is told what came and when, and says what to ask for.
+ *
+ * @module
+ */
+
+import { Missing, type MissingRange } from "./missing.ts";
+import { Reorder } from "./reorder.ts";
+
+/** The most ranges of one request, and the most datagrams that it asks for. */
+export const mostRanges = 16;
+export const mostAsked = 256;
+/** The most datagrams that were asked for and have not come: while one answer comes the next one is on its way. */
+const mostOutstanding = 2 * mostAsked;
+
+/** How long before something is asked for a second time, and the longest that this grows to; milliseconds. */
+const firstRetry = 20;
+const longestRetry = 160;
+
+/** How arrivals are treated. */
+export interface ArrivalOptions {
+  /** How far ahead of the one that is waited for a datagram may be to be kept; in number. */
+  readonly span: number;
+  /** The largest datagram, in bytes. */
+  readonly largest: number;
+  /**
+   * Before a missing datagram is asked for a random time passes of up to this many milliseconds: it may only be late, or
+   * another receiver may be as quick to ask for it.
+   */
+  readonly wait: number;
+  /** For how many milliseconds a datagram is missed before it is given up. */
+  readonly patience: number;
+  /** Whether anything is asked for. */
+  readonly repair: boolean;
+}
+
+/** Who gets what came. */
+export interface Delivery {
+  /** The next datagram, header included. Valid during the call alone. */
+  deliver(bytes: Uint8Array, view: DataView, start: number, end: number): void;
+  /** These will not come. */
+  lost(first: number, last: number): void;
+}
+
+/** Numbers that are asked for. */
+export interface AskedRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** What became of a datagram: given on, perhaps with others behind it; kept; there before; or too far ahead to be kept. */
+export type Arrival = "delivered" | "kept" | "double" | "ahead";
+
+/** Puts one session's datagrams in order. */
+export class Arrivals {
+  /** How many datagrams were missing when others were there that follow them, and how many of them were given up. */
+  missed = 0;
+  lost = 0;
+  readonly #options: ArrivalOptions;
+  readonly #delivery: Delivery;
+  readonly #random: () => number;
+  readonly #reorder: Reorder;
+  readonly #missing = new Missing();
+  /** The highest number that is known to exist. */
+  #known: number;
+  /** How many of those that were asked for have not come. */
+  #outstanding = 0;
+  /** When the last repair came, of whatever. */
+  #repairedAt = -Infinity;
+
+  /**
+   * @param next the number that is to come first
+   * @param random at least 0, less than 1
+   */
+  constructor(next: number, options: ArrivalOptions, delivery: Delivery, random: () => number) {
+    this.#options = options;
+    this.#delivery = delivery;
+    this.#random = random;
+    this.#reorder = new Reorder(next, options.span, options.largest);
+    this.#known = next - 1;
+  }
+
+  /** The number that is waited for. */
+  get next(): number {
+    return this.#reorder.next;
+  }
+
+  /** How many datagrams are missing now. */
+  get missing(): number {
+    return this.#missing.count;
+  }
+
+  /** Bytes of memory that it takes. */
+  get memory(): number {
+    return this.#reorder.memory;
+  }
+
+  /**
+   * A datagram of this session came.
+   *
+   * @param repair whether it was sent because somebody asked for it
+   * @param now monotonic milliseconds
+   */
+  received(
+    number: number,
+    repair: boolean,
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    end: number,
+    now: number,
+  ): Arrival {
+    const reorder = this.#reorder;
+    if (repair) this.#repairedAt = now;
+    if (number < reorder.next || reorder.has(number)) return "double";
+    const ahead = number >= reorder.next + reorder.span;
+    if (number > this.#known) {
+      // What cannot be kept is missing like those before it: it is asked for when its turn comes.
+      this.#miss(ahead ? number : number - 1, now);
+      this.#known = number;
+    } else if (!ahead) this.#found(number);
+    if (ahead) return "ahead";
+    if (number > reorder.next) {
+      reorder.put(number, bytes, start, end);
+      return "kept";
+    }
+    reorder.skipTo(number + 1);
+    this.#delivery.deliver(bytes, view, start, end);
+    this.#deliverKept();
+    return "delivered";
+  }
+
+  /** The sender said which number its next datagram will have. */
+  announced(next: number, now: number): void {
+    if (next - 1 <= this.#known) return;
+    this.#miss(next - 1, now);
+    this.#known = next - 1;
+  }
+
+  /**
+   * Gives up what is missing for too long, and says what to ask for now, in one request. There may be more for another.
+   *
+   * @returns at most {@linkcode mostRanges} ranges of together at most {@linkcode mostAsked} numbers; empty for nothing
+   */
+  poll(now: number): AskedRange[] {
+    this.#giveUp(now);
+    const asked: AskedRange[] = [];
+    if (!this.#options.repair) return asked;
+    const { ranges } = this.#missing;
+    let room = mostAsked;
+    for (let index = 0; index < ranges.length && room > 0 && asked.length < mostRanges; index++) {
+      const range = ranges[index]!;
+      if (range.due > now) continue;
+      const most = this.#affordable(range, room);
+      if (most === 0) continue;
+      if (most <= range.last - range.first) this.#missing.split(index, most);
+      const count = range.last - range.first + 1;
+      if (range.tries === 0) {
+        this.#outstanding += count;
+        // Where others were repaired meanwhile, these had to wait for their turn.
+        if (this.#repairedAt > range.since) range.since = now;
+      }
+      range.due = now + this.#pause(range.tries++);
+      asked.push({ first: range.first, count });
+      room -= count;
+    }
+    return asked;
+  }
+
+  /** When to call {@linkcode poll} next, if nothing comes before; `Infinity` while nothing is missing. */
+  get dueAt(): number {
+    const oldest = this.#missing.ranges[0];
+    if (oldest === undefined) return Infinity;
+    let due = this.#endOf(oldest);
+    if (!this.#options.repair) return due;
+    for (const range of this.#missing.ranges) {
+      if (range.due < due && this.#affordable(range, mostAsked) > 0) due = range.due;
+    }
+    return due;
+  }
+
+  /** How many of a range's first numbers may be asked for, in a request that has room for so many. */
+  #affordable(range: MissingRange, room: number): number {
+    const count = range.last - range.first + 1;
+    if (range.tries > 0) return Math.min(count, room);
+    // A long range goes in whole requests, or as it comes each datagram would make room for a request of its own. And what
+    // could not be kept is not asked for yet.
+    const { next, span } = this.#reorder;
+    const piece = Math.min(count, mostAsked, span);
+    const most = Math.min(room, mostOutstanding - this.#outstanding, next + span - range.first);
+    return piece <= most ? piece : 0;
+  }
+
+  /** Numbers up to `last` are missing, from the highest that is known. */
+  #miss(last: number, now: number): void {
+    if (last <= this.#known) return;
+    this.#missing.add(this.#known + 1, last, now, now + this.#random() * this.#options.wait);
+    this.missed += last - this.#known;
+  }
+
+  #found(number: number): void {
+    const range = this.#missing.remove(number);
+    if (range !== null && range.tries > 0) this.#outstanding--;
+  }
+
+  /** When a range is given up: when it was asked for in vain for so long, or no repair has come at all. */
+  #endOf({ since, tries }: MissingRange): number {
+    return (tries > 0 ? since : Math.max(since, this.#repairedAt)) + this.#options.patience;
+  }
+
+  #giveUp(now: number): void {
+    for (;;) {
+      const oldest = this.#missing.ranges[0];
+      if (oldest === undefined || now < this.#endOf(oldest)) return;
+      const { first, last, tries } = oldest;
+      if (tries > 0) this.#outstanding -= last - first + 1;
+      this.#missing.removeBelow(last + 1);
+      this.#reorder.skipTo(last + 1);
+      this.lost += last - first + 1;
+      this.#delivery.lost(first, last);
+      this.#deliverKept();
+    }
+  }
+
+  #deliverKept(): void {
+    while (this.#reorder.shift(this.#deliver));
+  }
+
+  readonly #deliver = (bytes: Uint8Array, view: DataView, start: number, end: number): void => {
+    this.#delivery.deliver(bytes, view, start, end);
+  };
+
+  /** How long to wait for an answer, after so many tries: longer each time, and not the same for all receivers. */
+  #pause(tries: number): number {
+    return Math.min(longestRetry, firstRetry * 2 ** tries) * (0.75 + this.#random() / 2);
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Which numbered datagrams of a session have not come, and when each is to be asked for.
+ *
+ * @module
+ */
+
+/** Datagrams in a row that have not come, with the same history. */
+export interface MissingRange {
+  first: number;
+  last: number;
+  /** Since when they are waited for; monotonic milliseconds. */
+  since: number;
+  /** When to ask for them next. */
+  due: number;
+  /** How often they were asked for. */
+  tries: number;
+}
+
+/** Ranges of missing numbers, ascending and apart from each other. */
+export class Missing {
+  readonly #ranges: MissingRange[] = [];
+  #count = 0;
+
+  /** How many numbers are missing. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The ranges, oldest first. They are not to be changed but for `due` and `tries`. */
+  get ranges(): readonly MissingRange[] {
+    return this.#ranges;
+  }
+
+  /** Takes note of numbers above all that were ever noted. */
+  add(first: number, last: number, since: number, due: number): void {
+    this.#ranges.push({ first, last, since, due, tries: 0 });
+    this.#count += last - first + 1;
+  }
+
+  /**
+   * One has come.
+   *
+   * @returns the range that it was missing in, or `null` when it was not missing
+   */
+  remove(number: number): MissingRange | null {
+    const index = this.#at(number);
+    const range = this.#ranges[index];
+    if (range === undefined || number < range.first) return null;
+    this.#count--;
+    if (range.first === range.last) this.#ranges.splice(index, 1);
+    else if (number === range.first) range.first++;
+    else if (number === range.last) range.last--;
+    else {
+      this.#ranges.splice(index + 1, 0, { ...range, first: number + 1 });
+      range.last = number - 1;
+    }
+    return range;
+  }
+
+  /** Forgets all below a number: they will not come any more. Returns how many were missing. */
+  removeBelow(number: number): number {
+    let gone = 0;
+    while (this.#ranges.length > 0 && this.#ranges[0]!.first < number) {
+      const range = this.#ranges[0]!;
+      const last = Math.min(range.last, number - 1);
+      gone += last - range.first + 1;
+      if (last === range.last) this.#ranges.shift();
+      else range.first = number;
+    }
+    this.#count -= gone;
+    return gone;
+  }
+
+  /**
+   * Cuts a range in two, so that a part of it may be asked for alone.
+   *
+   * @param count how many the first part is to have: at least one, and fewer than the range has
+   */
+  split(index: number, count: number): void {
+    const range = this.#ranges[index]!;
+    this.#ranges.splice(index + 1, 0, { ...range, first: range.first + count });
+    range.last = range.first + count - 1;
+  }
+
+  /** Index of the first range that ends at or behind a number. */
+  #at(number: number): number {
+    let low = 0;
+    let high = this.#ranges.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#ranges[middle]!.last < number) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

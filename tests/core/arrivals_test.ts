@@ -1,0 +1,176 @@
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import fc from "fast-check";
+import { Arrivals, type AskedRange, mostAsked, mostRanges } from "../../core/arrivals.ts";
+import { Random, viewOf } from "./fixtures.ts";
+
+const defaults = { span: 1024, largest: 16, wait: 10, patience: 1000, repair: true };
+
+/** Arrivals with a clock of the test's, and what they gave. */
+function setUp(options: Partial<typeof defaults> = {}, next = 1, seed = 1) {
+  const random = new Random(seed);
+  const given: number[] = [];
+  const lost: [number, number][] = [];
+  const delivery = {
+    deliver: (_: Uint8Array, view: DataView, start: number, end: number) => {
+      assertEquals(end - start, 8);
+      given.push(view.getUint32(start, true));
+    },
+    lost: (first: number, last: number) => void lost.push([first, last]),
+  };
+  const arrivals = new Arrivals(next, { ...defaults, ...options }, delivery, () => random.u32() / 2 ** 32);
+  const receive = (number: number, now = 0, repair = false) => {
+    const bytes = new Uint8Array(12);
+    viewOf(bytes).setUint32(2, number, true);
+    return arrivals.received(number, repair, bytes, viewOf(bytes), 2, 10, now);
+  };
+  return { arrivals, given, lost, receive };
+}
+
+const numbers = (ranges: readonly AskedRange[]) =>
+  ranges.flatMap(({ first, count }) => Array.from({ length: count }, (_, index) => first + index));
+
+const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
+
+Deno.test("in order, early, double and late: each is given once, in order", () => {
+  const { receive, given, arrivals } = setUp({}, 5);
+  assertEquals([receive(5), receive(7), receive(7), receive(4), receive(6), receive(6), receive(8)], [
+    "delivered",
+    "kept",
+    "double",
+    "double",
+    "delivered",
+    "double",
+    "delivered",
+  ]);
+  assertEquals([given, arrivals.missing, arrivals.missed, arrivals.next], [[5, 6, 7, 8], 0, 1, 9]);
+});
+
+Deno.test("what is missing is asked for after a short random wait, again after longer ones, and then given up", () => {
+  const { receive, arrivals, given, lost } = setUp();
+  receive(1);
+  receive(4, 100);
+  const asked: number[] = [];
+  let now = 100;
+  while (arrivals.missing > 0) {
+    assert(arrivals.dueAt > now || asked.length === 0, "time goes on");
+    now = Math.max(now, arrivals.dueAt);
+    const ranges = arrivals.poll(now);
+    if (ranges.length === 0) break;
+    assertEquals(ranges, [{ first: 2, count: 2 }]);
+    asked.push(now - 100);
+  }
+  assert(asked[0]! < 10, `${asked}`);
+  for (let i = 2; i < 5; i++) assert(asked[i]! - asked[i - 1]! > (asked[i - 1]! - asked[i - 2]!) * 1.1);
+  assertLessOrEqual(asked.length, 12);
+  assertEquals([now, given, lost], [1100, [1, 4], [[2, 3]]]);
+  assertEquals([arrivals.lost, arrivals.dueAt], [2, Infinity]);
+});
+
+Deno.test("what another asked for is not asked for when its repair comes first", () => {
+  const { receive, arrivals } = setUp();
+  receive(1);
+  receive(3);
+  receive(2, arrivals.dueAt - 0.01);
+  assertEquals([arrivals.dueAt, arrivals.poll(1e9)], [Infinity, []]);
+});
+
+Deno.test("a lost tail is noticed when the sender says how far it is", () => {
+  const { receive, arrivals } = setUp();
+  receive(1);
+  arrivals.announced(2, 0);
+  assertEquals(arrivals.missing, 0);
+  arrivals.announced(5, 0);
+  arrivals.announced(4, 0);
+  assertEquals(numbers(arrivals.poll(10)), [2, 3, 4]);
+  receive(6, 11);
+  assertEquals(numbers(arrivals.poll(30)).filter((number) => number === 5), [5]);
+});
+
+Deno.test("a request is bounded, whatever is missing", () => {
+  const { receive, arrivals } = setUp({ span: 4096 });
+  for (let number = 1; number < 2000; number += 2) receive(number);
+  assertEquals(numbers(arrivals.poll(10)), upTo(16).map((i) => 2 * i));
+  const second = arrivals.poll(10);
+  assertEquals([second.length, second[0]!.first], [mostRanges, 34]);
+  let requests = 2;
+  while (arrivals.poll(10).length > 0) requests++;
+  assertEquals(requests, 512 / 16, "512 are asked for at most before some have come");
+});
+
+Deno.test("a gap of 10,000 costs 40 requests, and new datagrams beyond the span are asked for in their turn", () => {
+  const { receive, arrivals, given, lost } = setUp({ span: 1024 });
+  receive(1);
+  assertEquals(receive(10_002), "ahead");
+  let now = 0;
+  let requests = 0;
+  while (arrivals.next <= 10_002) {
+    now = Math.max(now + 1, Math.min(arrivals.dueAt, now + 1));
+    for (let asked = arrivals.poll(now); asked.length > 0; asked = arrivals.poll(now)) {
+      requests++;
+      assertLessOrEqual(numbers(asked).length, mostAsked);
+      for (const number of numbers(asked)) receive(number, now, true);
+    }
+    assert(now < 1000, `at ${now} ms it stands at ${arrivals.next}`);
+  }
+  assertEquals([given.length, lost.length], [10_002, 0]);
+  assertLessOrEqual(requests, 41);
+});
+
+Deno.test("where nothing is repaired, nothing is asked for, and what is missing is given up when it is late", () => {
+  const { receive, arrivals, given, lost } = setUp({ repair: false, patience: 50 });
+  receive(1);
+  receive(3, 100);
+  assertEquals([arrivals.poll(149), arrivals.dueAt, given], [[], 150, [1]]);
+  assertEquals([arrivals.poll(150), given, lost], [[], [1, 3], [[2, 2]]]);
+  assertEquals(receive(2, 151), "double");
+});
+
+Deno.test("memory is bounded by the span, however far ahead a number is", () => {
+  const { receive, arrivals, lost } = setUp({ span: 128 });
+  for (const number of [1, 50, 2 ** 40, 2 ** 50, 129, 130, 131]) receive(number);
+  assertLessOrEqual(arrivals.memory, 4 * 64 * 16);
+  arrivals.poll(1000);
+  assertEquals(lost.at(-1), [2 ** 40 + 1, 2 ** 50]);
+});
+
+/** What a network does to datagrams. */
+const network = fc.record({
+  seed: fc.integer(),
+  loss: fc.constantFrom(0, 0.05, 0.3),
+  repeat: fc.constantFrom(0, 0.1),
+  jitter: fc.constantFrom(0, 3, 40),
+  span: fc.constantFrom(64, 256, 1024),
+  answered: fc.boolean(),
+});
+
+Deno.test("over any network each datagram is given once and in order, or reported lost", () => {
+  fc.assert(
+    fc.property(network, ({ seed, loss, repeat, jitter, span, answered }) => {
+      const total = 800;
+      const random = new Random(seed);
+      const { arrivals, given, lost, receive } = setUp({ span, patience: 5000 }, 1, seed);
+      /** Datagrams on their way, and when they arrive. */
+      const onTheWay: { at: number; number: number; repair: boolean }[] = [];
+      const send = (number: number, now: number, repair: boolean) => {
+        if (random.chance(loss)) return;
+        onTheWay.push({ at: now + 1 + random.below(jitter + 1), number, repair });
+        if (random.chance(repeat)) onTheWay.push({ at: now + 1 + random.below(50), number, repair });
+      };
+      for (let number = 1; number <= total; number++) send(number, number / 10, false);
+      for (let now = 0; now < 20_000 && given.length + arrivals.lost < total; now++) {
+        const arriving = onTheWay.filter(({ at }) => at <= now).sort((a, b) => a.at - b.at);
+        onTheWay.splice(0, onTheWay.length, ...onTheWay.filter(({ at }) => at > now));
+        for (const { number, repair } of arriving) receive(number, now, repair);
+        if (now % 50 === 0 && now > total / 10) arrivals.announced(total + 1, now);
+        for (let asked = arrivals.poll(now); asked.length > 0; asked = arrivals.poll(now)) {
+          if (answered) { for (const number of numbers(asked)) send(number, now, true); }
+        }
+        assertLessOrEqual(arrivals.memory, (span / 64 + 2) * 64 * 16);
+      }
+      const gone = new Set(lost.flatMap(([first, last]) => upTo(last, first)));
+      assertEquals(given, upTo(total).filter((number) => !gone.has(number)));
+      if (answered) assertEquals(gone.size, 0);
+    }),
+    { numRuns: 100 },
+  );
+});
