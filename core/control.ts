@@ -31,9 +31,9 @@ export class Control<F extends Fields> {
   readonly name: string;
   readonly fields: F;
 
-  constructor(name: keyof typeof FrameType, fields: F) {
+  constructor(name: string, type: number, fields: F) {
     this.name = name.toUpperCase();
-    this.type = FrameType[name];
+    this.type = type;
     this.fields = fields;
   }
 
@@ -78,7 +78,7 @@ function readFields(body: BodyReader, fields: Fields): Record<string, unknown> {
 }
 
 function control<const F extends Fields>(name: keyof typeof FrameType, fields: F): Control<F> {
-  return new Control(name, fields);
+  return new Control(name, FrameType[name], fields);
 }
 
 /** First frame of the connecting side. `session` stays the same when it connects again: it is its publisher's id too. */

@@ -1,0 +1,92 @@
+/**
+ * A multicast group's place in one topic.
+ *
+ * @module
+ */
+
+import { Cursor, type Slice } from "./cursor.ts";
+import type { TakeOutcome } from "./output.ts";
+import type { GuardedReader, Topic } from "./topic.ts";
+
+/** What a group's cursors need of it. */
+export interface CursorOwner {
+  /** Whether topics are not to overtake it: publishers are held instead, for a bounded time. */
+  readonly holds: boolean;
+  /** When it last sent something new; monotonic milliseconds. */
+  readonly movedAt: number;
+  /** A cursor has something to send. */
+  add(cursor: GroupCursor): void;
+  /** Messages will not be sent: retention was faster. */
+  lagged(topic: Topic, first: number, last: number): void;
+  /** It held publishers for too long, and is not to for a while. */
+  expelled(): void;
+}
+
+/** One topic of one group. Receivers see what it missed from the sequences of what comes after. */
+export class GroupCursor implements GuardedReader {
+  readonly topic: Topic;
+  readonly #owner: CursorOwner;
+  readonly #cursor: Cursor;
+  /** Whether it stands in the queue of its group. Set by that alone. */
+  queued = false;
+  waitIndex = -1;
+  /** Which number the group's next datagram had when the topic joined it, and the first sequence to be sent. */
+  readonly born: number;
+  readonly start: number;
+
+  /** @param sequence of the first message to send */
+  constructor(owner: CursorOwner, topic: Topic, born: number, sequence: number) {
+    this.topic = topic;
+    this.born = born;
+    this.start = sequence;
+    this.#owner = owner;
+    this.#cursor = new Cursor(topic.log, sequence);
+    topic.readers++;
+    topic.guard(this);
+    if (this.#cursor.caughtUp) topic.wait(this);
+    else owner.add(this);
+  }
+
+  get sequence(): number {
+    return this.#cursor.sequence;
+  }
+
+  get holds(): boolean {
+    return this.#owner.holds;
+  }
+
+  get movedAt(): number {
+    return this.#owner.movedAt;
+  }
+
+  wake(): void {
+    this.#owner.add(this);
+  }
+
+  /** Takes the next frames: at most `most` bytes of them, or one larger frame alone. */
+  take(most: number, into: Slice): TakeOutcome {
+    const cursor = this.#cursor;
+    const outcome = cursor.read(most, into);
+    if (outcome === "lagged") this.#owner.lagged(this.topic, cursor.missedFirst, cursor.missedLast);
+    if (outcome !== "lagged" && cursor.caughtUp) {
+      this.topic.wait(this);
+      return outcome === "taken" ? "drained" : "empty";
+    }
+    return outcome;
+  }
+
+  overtaken(): void {
+    // Reading tells what was missed.
+  }
+
+  expelled(): void {
+    this.#owner.expelled();
+  }
+
+  /** It leaves its topic. */
+  close(): void {
+    this.topic.unwait(this);
+    this.topic.readers--;
+    this.topic.unguard(this);
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * The control frames of datagrams. They have the layout of those of connections, and types of their own.
+ *
+ * @module
+ */
+
+import { encodeText } from "./bytes.ts";
+import { Control } from "./control.ts";
+import { prefixLength } from "./frame.ts";
+import type { FrameWriter } from "./frame_writer.ts";
+
+/** Types of frames that datagrams have and connections have not. */
+export const GroupFrameType = { beat: 64, finish: 65, repair: 66, cookie: 67 } as const;
+
+/**
+ * What a sender says now and then: the time by its clock, Unix microseconds, and a part of its topic table. A topic joined
+ * the group when the next datagram was to be number `born`, and its message `start` was the first to be sent; `next` is the
+ * one that is sent next. A receiver that was there by then, and has not got them all, has lost some.
+ */
+export const beat = new Control("beat", GroupFrameType.beat, {
+  time: "u64",
+  topics: [{ topic: "u32", born: "u64", start: "u64", next: "u64", name: "text" }],
+});
+
+/** One row of the topic table in a BEAT. */
+export interface BeatTopic {
+  readonly id: number;
+  readonly name: string;
+  readonly born: number;
+  readonly start: number;
+  readonly next: number;
+}
+
+/** Bytes of a BEAT without topics, and of a row without its name. */
+const beatFields = prefixLength + 8 + 2;
+const rowFields = 4 + 3 * 8 + 1;
+
+/**
+ * Writes a BEAT with as many rows as fit.
+ *
+ * @param most bytes of the frame
+ * @returns how many rows it has
+ */
+export function writeBeat(writer: FrameWriter, most: number, time: number, table: Iterable<BeatTopic>): number {
+  const topics = [];
+  let length = beatFields;
+  for (const { id, ...row } of table) {
+    length += rowFields + encodeText(row.name).length;
+    if (length > most) break;
+    topics.push({ topic: id, ...row });
+  }
+  beat.write(writer, { time, topics });
+  return topics.length;
+}
