@@ -54,6 +54,20 @@ export interface AskedRange {
 /** What became of a datagram: given on, perhaps with others behind it; kept; there before; or too far ahead to be kept. */
 export type Arrival = "delivered" | "kept" | "double" | "ahead";
 
+/**
+ * How long a receiver waits before it asks, so that of many that miss the same only a few do: most wait nearly as long as they
+ * may, and hear the repair that one of the few asked for. The truncated exponential distribution of RFC 5740, 4.2.2.
+ *
+ * @param chance at least 0, less than 1
+ * @param most milliseconds
+ */
+export function backoff(chance: number, most: number): number {
+  return most / steepness * Math.log(1 + chance * (Math.exp(steepness) - 1));
+}
+
+/** For about a hundred receivers: the natural logarithm of their number, and one. */
+const steepness = Math.log(100) + 1;
+
 /** Puts one session's datagrams in order. */
 export class Arrivals {
   /** How many datagrams were missing when others were there that follow them, and how many of them were given up. */
@@ -140,13 +154,27 @@ export class Arrivals {
     this.#known = next - 1;
   }
 
+  /** Gives up what is missing for too long. */
+  expire(now: number): void {
+    for (;;) {
+      const oldest = this.#missing.ranges[0];
+      if (oldest === undefined || now < this.#endOf(oldest)) return;
+      const { first, last, tries } = oldest;
+      if (tries > 0) this.#outstanding -= last - first + 1;
+      this.#missing.removeBelow(last + 1);
+      this.#reorder.skipTo(last + 1);
+      this.lost += last - first + 1;
+      this.#delivery.lost(first, last);
+      this.#deliverKept();
+    }
+  }
+
   /**
-   * Gives up what is missing for too long, and says what to ask for now, in one request. There may be more for another.
+   * What to ask for now, in one request. There may be more for another.
    *
    * @returns at most {@linkcode mostRanges} ranges of together at most {@linkcode mostAsked} numbers; empty for nothing
    */
-  poll(now: number): AskedRange[] {
-    this.#giveUp(now);
+  ask(now: number): AskedRange[] {
     const asked: AskedRange[] = [];
     if (!this.#options.repair) return asked;
     const { ranges } = this.#missing;
@@ -170,11 +198,15 @@ export class Arrivals {
     return asked;
   }
 
-  /** When to call {@linkcode poll} next, if nothing comes before; `Infinity` while nothing is missing. */
-  get dueAt(): number {
+  /** When to {@linkcode expire} next; `Infinity` while nothing is missing. */
+  get endAt(): number {
     const oldest = this.#missing.ranges[0];
-    if (oldest === undefined) return Infinity;
-    let due = this.#endOf(oldest);
+    return oldest === undefined ? Infinity : this.#endOf(oldest);
+  }
+
+  /** When to {@linkcode expire} and {@linkcode ask} next, if nothing comes before; `Infinity` while nothing is missing. */
+  get dueAt(): number {
+    let due = this.endAt;
     if (!this.#options.repair) return due;
     for (const range of this.#missing.ranges) {
       if (range.due < due && this.#affordable(range, mostAsked) > 0) due = range.due;
@@ -197,7 +229,7 @@ export class Arrivals {
   /** Numbers up to `last` are missing, from the highest that is known. */
   #miss(last: number, now: number): void {
     if (last <= this.#known) return;
-    this.#missing.add(this.#known + 1, last, now, now + this.#random() * this.#options.wait);
+    this.#missing.add(this.#known + 1, last, now, now + backoff(this.#random(), this.#options.wait));
     this.missed += last - this.#known;
   }
 
@@ -209,20 +241,6 @@ export class Arrivals {
   /** When a range is given up: when it was asked for in vain for so long, or no repair has come at all. */
   #endOf({ since, tries }: MissingRange): number {
     return (tries > 0 ? since : Math.max(since, this.#repairedAt)) + this.#options.patience;
-  }
-
-  #giveUp(now: number): void {
-    for (;;) {
-      const oldest = this.#missing.ranges[0];
-      if (oldest === undefined || now < this.#endOf(oldest)) return;
-      const { first, last, tries } = oldest;
-      if (tries > 0) this.#outstanding -= last - first + 1;
-      this.#missing.removeBelow(last + 1);
-      this.#reorder.skipTo(last + 1);
-      this.lost += last - first + 1;
-      this.#delivery.lost(first, last);
-      this.#deliverKept();
-    }
   }
 
   #deliverKept(): void {

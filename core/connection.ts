@@ -62,6 +62,8 @@ export type Dial = (endpoint: string, signal?: AbortSignal) => Promise<Connectio
 export interface Platform {
   /** CRC-32 (ISO-HDLC, as in zlib and Ethernet) of `bytes`, continuing from `seed` (0 to begin). */
   crc32(bytes: Uint8Array, seed?: number): number;
+  /** HMAC-SHA-256 (RFC 2104) of `bytes`: 32 bytes. */
+  mac(key: Uint8Array, bytes: Uint8Array): Uint8Array;
   /** Fills `into` with bytes that cannot be predicted. */
   random(into: Uint8Array): void;
   /** Monotonic milliseconds, for deadlines. */

@@ -19,6 +19,7 @@
 
 import { readU64, writeU64 } from "./bytes.ts";
 import type { Platform } from "./connection.ts";
+import { at, prefixLength } from "./frame.ts";
 import { largestSequence } from "./limits.ts";
 
 /** What every datagram begins with. */
@@ -124,6 +125,33 @@ export function openDatagram(
   const number = readU64(view, start + inDatagram.number);
   const valid = counter >= 1 && counter <= largestSequence && number >= 1 && number <= largestSequence;
   return valid ? null : "damaged";
+}
+
+/** Where the frames begin of a datagram that was opened. */
+export function bodyOf(bytes: Uint8Array, start: number): number {
+  return start + bytes[start + inDatagram.header]!;
+}
+
+/**
+ * Tells the frames that stand one after the other, each where it begins and ends.
+ *
+ * @returns whether they fill the space: what comes behind one that cannot be is not told
+ */
+export function eachFrame(
+  view: DataView,
+  start: number,
+  end: number,
+  take: (start: number, end: number) => void,
+): boolean {
+  while (start < end) {
+    if (end - start < prefixLength) return false;
+    const length = view.getUint32(start + at.length, true);
+    const header = view.getUint8(start + at.header);
+    if (header < prefixLength || header > length || length > end - start) return false;
+    take(start, start + length);
+    start += length;
+  }
+  return true;
 }
 
 /** The seal of datagrams that are not encrypted: the CRC-32 of all before it, 4 bytes. */

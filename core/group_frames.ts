@@ -22,6 +22,24 @@ export const beat = new Control("beat", GroupFrameType.beat, {
   topics: [{ topic: "u32", born: "u64", start: "u64", next: "u64", name: "text" }],
 });
 
+/** The session ends: nothing comes after what was sent before this. */
+export const finish = new Control("finish", GroupFrameType.finish, {});
+
+/**
+ * A receiver asks a sender, by its session id, for datagrams again and for the names of topics. The cookie is what the
+ * sender gave it, all zero before that; the nonce is the receiver's, and comes back with a cookie.
+ */
+export const repair = new Control("repair", GroupFrameType.repair, {
+  target: "id",
+  cookie: "id",
+  nonce: "id",
+  ranges: [{ first: "u64", count: "u16" }],
+  topics: [{ topic: "u32" }],
+});
+
+/** What a sender answers to a REPAIR without a valid cookie: smaller than what asked for it. */
+export const cookie = new Control("cookie", GroupFrameType.cookie, { nonce: "id", cookie: "id" });
+
 /** One row of the topic table in a BEAT. */
 export interface BeatTopic {
   readonly id: number;

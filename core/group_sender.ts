@@ -7,28 +7,32 @@
  */
 
 import type { AskedRange } from "./arrivals.ts";
+import { hex } from "./bytes.ts";
 import type { Platform } from "./connection.ts";
-import { Slice } from "./cursor.ts";
-import { DatagramFlag, datagramHeader, fragmentHeader, type Seal, writeDatagramHeader } from "./datagram.ts";
+import {
+  bodyOf,
+  type DatagramFault,
+  datagramHeader,
+  openDatagram,
+  type Seal,
+  writeDatagramHeader,
+} from "./datagram.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import { type CursorOwner, GroupCursor } from "./group_cursor.ts";
-import { type BeatTopic, writeBeat } from "./group_frames.ts";
+import * as frames from "./group_frames.ts";
+import { GroupPacker } from "./group_packer.ts";
+import { type Asked, GroupRequests } from "./group_requests.ts";
+import { GroupTable } from "./group_table.ts";
 import { Pacer } from "./pacer.ts";
 import type { Pattern } from "./pattern.ts";
 import { RepairQueue } from "./repair_queue.ts";
-import type { Segment } from "./segment.ts";
-import type { SegmentPool } from "./segment_pool.ts";
 import type { Topic } from "./topic.ts";
 import type { Interest, Topics } from "./topics.ts";
-import { TransmitIndex } from "./transmit_index.ts";
 
 /** Datagrams that may go at once: a receive buffer of the usual size holds about 90. */
 export const burst = 32;
 /** The part of the configured rate that repairs may take. */
 const repairShare = 0.2;
-/** Datagrams that can be sent again, while the logs have them; and the pieces of logs that they are made of. */
-const indexed = 65_536;
-const indexedPieces = 4 * indexed;
 /** The first heartbeat after something was sent comes so soon, each next one twice as late, up to the last; milliseconds. */
 const firstBeat = 5;
 const lastBeat = 1_000;
@@ -69,54 +73,51 @@ export interface GroupSenderCounts {
 }
 
 /** Sends what topics get to one multicast group. `A` is what addresses are. */
-export class GroupSender<A extends { readonly text: string }> implements Interest, CursorOwner {
+export class GroupSender<A extends { readonly text: string }> implements Interest, CursorOwner, Asked<A> {
   readonly patterns: readonly Pattern[];
   readonly counts: GroupSenderCounts = { sent: 0, repaired: 0, expired: 0, beats: 0, bytes: 0 };
+  /** What receivers ask for. */
+  readonly requests: GroupRequests<A>;
   /** Who gets the datagram that {@linkcode next} made: one address, or the group for `null`. */
   to: A | null = null;
   /** Called when there may be something to send before {@linkcode dueAt}. */
   wake: () => void = () => {};
   movedAt: number;
   readonly #platform: Platform;
-  readonly #pool: SegmentPool;
   readonly #topics: Topics;
   readonly #options: GroupSenderOptions;
   readonly #seal: Seal;
   readonly #cursors = new Map<Topic, GroupCursor>();
-  /** The topic table, and where the slice of it begins that the next heartbeat has. */
-  #table: GroupCursor[] = [];
-  #tableAt = 0;
-  #queue: GroupCursor[] = [];
-  readonly #index = new TransmitIndex(indexed, indexedPieces);
+  readonly #packer: GroupPacker;
+  readonly #table: GroupTable;
   readonly #repairs = new RepairQueue<A>();
+  readonly #writer = new FrameWriter();
   /** What goes at all, what is new, and what is sent again. */
   readonly #pacer: Pacer;
   readonly #newPacer: Pacer;
   readonly #repairPacer: Pacer;
-  readonly #writer = new FrameWriter();
-  /** What was taken of a log and did not fit: it is pinned. `#origin` is where its frame begins if that goes in fragments. */
-  readonly #carried = new Slice();
-  #carriedOf: GroupCursor | null = null;
-  #origin = -1;
   #counter = 1;
   #beatAt: number;
   #beatPause = firstBeat;
   #adaptAt: number;
   #share = 1;
   #penaltyUntil = 0;
+  #finishing = false;
 
   constructor(platform: Platform, topics: Topics, seal: Seal, options: GroupSenderOptions) {
     const now = platform.now();
+    const { largest, rate } = options;
     this.#platform = platform;
     this.#topics = topics;
-    this.#pool = topics.pool;
     this.#seal = seal;
     this.#options = options;
     this.patterns = options.patterns;
-    const bytes = burst * options.largest;
-    this.#pacer = new Pacer(options.rate, bytes, now);
-    this.#newPacer = new Pacer(options.rate, bytes, now);
-    this.#repairPacer = new Pacer(options.rate * repairShare, bytes, now);
+    this.requests = new GroupRequests(platform, hex(options.session), this);
+    this.#packer = new GroupPacker(topics.pool, largest - seal.length);
+    this.#table = new GroupTable((cursor) => this.#packer.nextOf(cursor));
+    this.#pacer = new Pacer(rate, burst * largest, now);
+    this.#newPacer = new Pacer(rate, burst * largest, now);
+    this.#repairPacer = new Pacer(rate * repairShare, burst * largest, now);
     this.#beatAt = this.#adaptAt = this.movedAt = now;
     for (const topic of topics.matching(this.patterns)) this.#join(topic, topic.log.nextSequence);
     topics.addInterest(this);
@@ -139,8 +140,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     if (cursor === undefined) return;
     cursor.close();
     this.#cursors.delete(topic);
-    this.#table = this.#table.filter((other) => other !== cursor);
-    this.#queue = this.#queue.filter((other) => other !== cursor);
+    this.#table.remove(cursor);
+    this.#packer.remove(cursor);
   }
 
   lagged(topic: Topic, first: number, last: number): void {
@@ -148,17 +149,46 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   }
 
   add(cursor: GroupCursor): void {
-    if (cursor.queued) return;
-    cursor.queued = true;
-    this.#queue.push(cursor);
+    this.#packer.add(cursor);
     this.wake();
   }
 
-  /** A receiver asks for datagrams again. Returns how many of them will be sent. */
-  asked(ranges: readonly AskedRange[], from: A, now: number): number {
-    const taken = this.#repairs.ask(ranges, from, now);
-    if (taken > 0) this.wake();
-    return taken;
+  /**
+   * A datagram from a receiver.
+   *
+   * @returns what is wrong with it, or `null` if nothing is
+   */
+  received(bytes: Uint8Array, view: DataView, start: number, end: number, from: A, now: number): DatagramFault | null {
+    const fault = openDatagram(this.#seal, bytes, view, start, end, this.#options.group);
+    if (fault !== null) return fault;
+    this.requests.received(bytes, view, bodyOf(bytes, start), end - this.#seal.length, from, now);
+    if (this.requests.pending) this.wake();
+    return null;
+  }
+
+  again(ranges: readonly AskedRange[], from: A, now: number): void {
+    if (this.#repairs.ask(ranges, from, now) > 0) this.wake();
+  }
+
+  name(topics: readonly number[]): void {
+    for (const id of topics) {
+      const topic = this.#topics.byId(id);
+      const cursor = topic === undefined ? undefined : this.#cursors.get(topic);
+      if (cursor !== undefined) this.#table.ask(cursor);
+    }
+    if (this.#table.asked) this.#beatBy(this.#platform.now() + firstBeat);
+  }
+
+  /** Ends the session: receivers are told a few times that nothing comes any more. */
+  finish(): void {
+    this.#finishing = true;
+    this.#beatPause = firstBeat;
+    this.#beatBy(this.#platform.now());
+  }
+
+  /** Whether everything was sent, and that it ends was said often enough. */
+  get finished(): boolean {
+    return this.#finishing && !this.#packer.unsent && this.#beatPause >= lastBeat;
   }
 
   /**
@@ -169,34 +199,25 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
    */
   next(bytes: Uint8Array, view: DataView, now: number): number {
     this.#adapt(now);
-    const { largest } = this.#options;
     this.to = null;
+    const { largest } = this.#options;
     if (now >= this.#beatAt) return this.#beat(bytes, view, now);
     if (!this.#pacer.allows(largest, now)) return 0;
+    if (this.requests.pending) return this.#answer(bytes, view, now);
     if (this.#repairs.length > 0 && this.#repairPacer.allows(largest, now)) {
       const length = this.#repair(bytes, view, now);
       if (length > 0) return length;
     }
-    if (!this.#newPacer.allows(largest, now)) return 0;
-    const length = this.#fill(bytes, view);
-    if (length > 0) {
-      this.movedAt = now;
-      this.#pacer.spend(length);
-      this.#newPacer.spend(length);
-      this.#beatPause = firstBeat;
-      this.#beatAt = Math.min(this.#beatAt, now + busyBeat);
-      if (!this.#unsent) this.#beatAt = Math.min(this.#beatAt, now + firstBeat);
-    }
-    return length;
+    return this.#newPacer.allows(largest, now) ? this.#new(bytes, view, now) : 0;
   }
 
   /** When {@linkcode next} may have something, if nothing comes before. */
   dueAt(now: number): number {
     const { largest } = this.#options;
     const free = this.#pacer.allowedAt(largest, now);
-    let due = this.#beatAt;
+    let due = this.requests.pending ? Math.min(this.#beatAt, free) : this.#beatAt;
     if (this.#repairs.length > 0) due = Math.min(due, Math.max(free, this.#repairPacer.allowedAt(largest, now)));
-    if (this.#unsent) due = Math.min(due, Math.max(free, this.#newPacer.allowedAt(largest, now)));
+    if (this.#packer.unsent) due = Math.min(due, Math.max(free, this.#newPacer.allowedAt(largest, now)));
     return due;
   }
 
@@ -205,116 +226,49 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#topics.removeInterest(this);
     for (const cursor of this.#cursors.values()) cursor.close();
     this.#cursors.clear();
-    this.#queue = [];
-    this.#table = [];
-    this.#drop();
-  }
-
-  get #unsent(): boolean {
-    return this.#carried.segment !== null || this.#queue.length > 0;
+    this.#table.clear();
+    this.#packer.close();
   }
 
   #join(topic: Topic, sequence: number): void {
-    const cursor = new GroupCursor(this, topic, this.#index.next, sequence);
+    const cursor = new GroupCursor(this, topic, this.#packer.next, sequence);
     this.#cursors.set(topic, cursor);
-    this.#table.push(cursor);
+    this.#table.add(cursor);
     // The sooner receivers know it, the less they have to keep.
-    this.#beatAt = this.#platform.now();
     this.#beatPause = firstBeat;
+    this.#beatBy(this.#platform.now());
+  }
+
+  #beatBy(time: number): void {
+    this.#beatAt = Math.min(this.#beatAt, time);
     this.wake();
   }
 
-  /** A datagram of new messages; 0 when there are none. */
-  #fill(bytes: Uint8Array, view: DataView): number {
-    const end = this.#options.largest - this.#seal.length;
-    let offset = datagramHeader;
-    let flags: number = DatagramFlag.numbered;
-    while (this.#carried.segment !== null || this.#takeNext(end - offset)) {
-      const { segment, start, end: last } = this.#carried;
-      const room = end - offset;
-      if (this.#origin < 0 && last - start <= room) {
-        offset = this.#put(bytes, offset, segment!, start, last, start);
-        this.#drop();
-        continue;
-      }
-      if (offset > datagramHeader) break;
-      if (this.#origin < 0) this.#origin = start;
-      const length = Math.min(last - start, room - fragmentHeader);
-      flags |= DatagramFlag.fragment;
-      offset = this.#putFragment(bytes, view, offset, segment!, start, start + length, this.#origin);
-      this.#carried.start += length;
-      if (this.#carried.length === 0) this.#drop();
-      break;
-    }
-    if (offset === datagramHeader) return 0;
+  /** A datagram of new messages. */
+  #new(bytes: Uint8Array, view: DataView, now: number): number {
+    const end = this.#packer.pack(bytes, view);
+    if (end === 0) return 0;
     this.counts.sent++;
-    return this.#finish(bytes, view, offset, flags, this.#index.finish());
-  }
-
-  /** Takes the next frames of a log: they are carried until they have gone. Returns whether there were any. */
-  #takeNext(most: number): boolean {
-    while (this.#queue.length > 0) {
-      const cursor = this.#queue.shift()!;
-      cursor.queued = false;
-      const outcome = cursor.take(most, this.#carried);
-      if (outcome === "taken" || outcome === "lagged") this.add(cursor);
-      if (outcome !== "taken" && outcome !== "drained") continue;
-      this.#pool.pin(this.#carried.segment!);
-      this.#carriedOf = cursor;
-      return true;
-    }
-    return false;
-  }
-
-  /** What was carried has gone. */
-  #drop(): void {
-    const { segment } = this.#carried;
-    if (segment !== null) this.#pool.unpin(segment);
-    this.#carried.segment = null;
-    this.#carriedOf = null;
-    this.#origin = -1;
-  }
-
-  #put(bytes: Uint8Array, offset: number, segment: Segment, start: number, end: number, origin: number): number {
-    bytes.set(segment.bytes.subarray(start, end), offset);
-    this.#index.add(segment, start, end, origin);
-    return offset + end - start;
-  }
-
-  #putFragment(
-    bytes: Uint8Array,
-    view: DataView,
-    offset: number,
-    segment: Segment,
-    start: number,
-    end: number,
-    origin: number,
-  ): number {
-    writeFragment(view, offset, segment, start, origin);
-    return this.#put(bytes, offset + fragmentHeader, segment, start, end, origin);
+    const length = this.#finish(bytes, view, end, this.#packer.flags, this.#packer.number);
+    this.#pacer.spend(length);
+    this.#newPacer.spend(length);
+    this.movedAt = now;
+    this.#beatPause = firstBeat;
+    this.#beatAt = Math.min(this.#beatAt, now + (this.#packer.unsent ? busyBeat : firstBeat));
+    return length;
   }
 
   /** A datagram that was asked for again; 0 when none of those can be made. */
   #repair(bytes: Uint8Array, view: DataView, now: number): number {
     for (let repair = this.#repairs.shift(now); repair !== null; repair = this.#repairs.shift(now)) {
-      let offset = datagramHeader;
-      let flags: number = DatagramFlag.numbered | DatagramFlag.repair;
-      const found = this.#index.find(repair.number, (segment, start, end, origin) => {
-        if (origin !== start || segment.lengthAt(origin) > end - start) {
-          flags |= DatagramFlag.fragment;
-          writeFragment(view, offset, segment, start, origin);
-          offset += fragmentHeader;
-        }
-        bytes.set(segment.bytes.subarray(start, end), offset);
-        offset += end - start;
-      });
-      if (!found) {
+      const end = this.#packer.repack(repair.number, bytes, view);
+      if (end === 0) {
         this.counts.expired++;
         continue;
       }
       this.to = repair.to;
       this.counts.repaired++;
-      const length = this.#finish(bytes, view, offset, flags, repair.number);
+      const length = this.#finish(bytes, view, end, this.#packer.flags, repair.number);
       this.#pacer.spend(length);
       this.#repairPacer.spend(length);
       return length;
@@ -325,30 +279,29 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   #beat(bytes: Uint8Array, view: DataView, now: number): number {
     this.#beatAt = now + this.#beatPause;
     this.#beatPause = Math.min(lastBeat, 2 * this.#beatPause);
-    const most = this.#options.largest - this.#seal.length - datagramHeader;
     const writer = this.#writer;
     writer.clear(true);
-    const rows = writeBeat(writer, most, this.#platform.time(), this.#rows());
-    this.#tableAt = this.#table.length === 0 ? 0 : (this.#tableAt + rows) % this.#table.length;
-    bytes.set(writer.bytes(), datagramHeader);
+    if (this.#finishing && !this.#packer.unsent) frames.finish.write(writer, {});
+    const room = this.#options.largest - this.#seal.length - datagramHeader - writer.length;
+    this.#table.told(frames.writeBeat(writer, room, this.#platform.time(), this.#table.rows()));
+    if (this.#table.asked) this.#beatAt = Math.min(this.#beatAt, now + firstBeat);
     this.counts.beats++;
-    return this.#finish(bytes, view, datagramHeader + writer.length, 0, this.#index.next);
+    return this.#control(bytes, view);
   }
 
-  /** The topic table, from where the last heartbeat ended. */
-  *#rows(): Generator<BeatTopic> {
-    for (let i = 0; i < this.#table.length; i++) {
-      const cursor = this.#table[(this.#tableAt + i) % this.#table.length]!;
-      const { topic, born, start } = cursor;
-      yield { id: topic.id, name: topic.name, born, start, next: this.#nextOf(cursor) };
-    }
+  /** A cookie for who asked without one. */
+  #answer(bytes: Uint8Array, view: DataView, now: number): number {
+    this.#writer.clear(true);
+    this.to = this.requests.answer(this.#writer, now);
+    const length = this.#control(bytes, view);
+    this.#pacer.spend(length);
+    return length;
   }
 
-  /** Sequence of the first message of a topic that has not gone. */
-  #nextOf(cursor: GroupCursor): number {
-    const { segment, start } = this.#carried;
-    if (segment === null || this.#carriedOf !== cursor) return cursor.sequence;
-    return segment.sequenceAt(this.#origin < 0 ? start : this.#origin);
+  /** A datagram of the control frames that were written. */
+  #control(bytes: Uint8Array, view: DataView): number {
+    bytes.set(this.#writer.bytes(), datagramHeader);
+    return this.#finish(bytes, view, datagramHeader + this.#writer.length, 0, this.#packer.next);
   }
 
   #finish(bytes: Uint8Array, view: DataView, end: number, flags: number, number: number): number {
@@ -361,7 +314,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     return length;
   }
 
-  /** New datagrams make room for repairs: while some wait, they slow down; then they go faster again. */
+  /** New datagrams make room for repairs: while many wait, they slow down; then they go faster again. */
   #adapt(now: number): void {
     if (now < this.#adaptAt) return;
     this.#adaptAt = now + adaptInterval;
@@ -369,9 +322,4 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#share = this.#repairs.length > burst ? Math.max(leastShare, before * 0.7) : Math.min(1, before * 1.1);
     if (this.#share !== before) this.#newPacer.setRate(this.#options.rate * this.#share, now);
   }
-}
-
-function writeFragment(view: DataView, offset: number, segment: Segment, start: number, origin: number): void {
-  view.setUint32(offset, segment.lengthAt(origin), true);
-  view.setUint32(offset + 4, start - origin, true);
 }

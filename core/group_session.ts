@@ -4,13 +4,15 @@
  * @module
  */
 
-import { type ArrivalOptions, Arrivals, type AskedRange } from "./arrivals.ts";
+import { type ArrivalOptions, Arrivals } from "./arrivals.ts";
 import { BodyReader } from "./body_reader.ts";
-import { readU64 } from "./bytes.ts";
-import { DatagramFlag, fragmentHeader, inDatagram } from "./datagram.ts";
+import { noId, readU64 } from "./bytes.ts";
+import type { Values } from "./control.ts";
+import { bodyOf, DatagramFlag, eachFrame, fragmentHeader, inDatagram } from "./datagram.ts";
 import { ProtocolError } from "./errors.ts";
-import { at, FrameType, messagesAgree, messagesHeader, prefixLength } from "./frame.ts";
-import { beat, type BeatTopic, GroupFrameType } from "./group_frames.ts";
+import { at, FrameType, messagesAgree, messagesHeader } from "./frame.ts";
+import * as frames from "./group_frames.ts";
+import { type BeatTopic, GroupFrameType } from "./group_frames.ts";
 import { GroupTopics, type TopicEvents } from "./group_topics.ts";
 import { largestSequence } from "./limits.ts";
 
@@ -25,26 +27,52 @@ export class GroupSession {
   readonly arrivals: Arrivals;
   /** Datagrams that were sealed rightly and make no sense. */
   malformed = 0;
+  /** What this receiver has from the sender, to be sent with each request; zero before that. */
+  cookie: string = noId;
+  /** What the sender has to send with it. */
+  readonly nonce: string;
   readonly #options: GroupSessionOptions;
   readonly #topics: GroupTopics;
   readonly #body = new BodyReader();
   /** The newest heartbeat that waits until what was sent before it has come. */
   #beat: { readonly number: number; readonly rows: readonly BeatTopic[] } | null = null;
+  /** The last number of the session, once the sender has said so. */
+  #last = Infinity;
   /** A frame that is being put together: its bytes, and how many there are. */
   #frame: Uint8Array = new Uint8Array(0);
   #frameLength = 0;
   #filled = 0;
 
-  /** @param number of the first datagram that came, which is where this receiver begins */
-  constructor(number: number, options: GroupSessionOptions, events: TopicEvents, random: () => number) {
+  /**
+   * @param number of the first datagram that came, which is where this receiver begins
+   * @param nonce 128 random bits, in hexadecimal
+   */
+  constructor(
+    number: number,
+    options: GroupSessionOptions,
+    events: TopicEvents,
+    nonce: string,
+    random: () => number,
+  ) {
     this.#options = options;
+    this.nonce = nonce;
     this.#topics = new GroupTopics(events, number);
     this.arrivals = new Arrivals(number, options, this, random);
   }
 
-  /** Ids of topics that have frames and no name. */
-  get unknown(): number[] {
-    return this.#topics.unknown;
+  /** Whether the sender has ended, and everything it sent has come or is lost. */
+  get finished(): boolean {
+    return this.arrivals.next > this.#last;
+  }
+
+  /** Whether there are frames of topics that have no name. */
+  get awaitsNames(): boolean {
+    return this.#topics.awaitsNames;
+  }
+
+  /** Ids of such topics: at most `most` of them. */
+  unknown(most: number): number[] {
+    return this.#topics.unknown(most);
   }
 
   /** A datagram of this session, opened and without its seal. `now` in monotonic milliseconds. */
@@ -60,11 +88,10 @@ export class GroupSession {
     this.#reach();
   }
 
-  /** Gives up what is missing for too long, and says what to ask for. */
-  poll(now: number): AskedRange[] {
-    const asked = this.arrivals.poll(now);
+  /** Gives up what is missing for too long. */
+  expire(now: number): void {
+    this.arrivals.expire(now);
     this.#reach();
-    return asked;
   }
 
   deliver(bytes: Uint8Array, view: DataView, start: number, end: number): void {
@@ -81,17 +108,11 @@ export class GroupSession {
   /** @param number of the datagram that follows, for control frames; 0 for a numbered datagram, which has none */
   #frames(bytes: Uint8Array, view: DataView, start: number, end: number, number: number): void {
     if (number === 0) this.#dropFragments();
-    while (start < end) {
-      const length = end - start < prefixLength ? 0 : view.getUint32(start + at.length, true);
-      const header = length === 0 ? 0 : view.getUint8(start + at.header);
-      if (header < prefixLength || header > length || length > end - start) {
-        this.malformed++;
-        return;
-      }
-      if (number === 0) this.#messages(bytes, view, start, start + length);
-      else this.#control(bytes, view, start, start + length, number);
-      start += length;
-    }
+    const whole = eachFrame(view, start, end, (start, end) => {
+      if (number === 0) this.#messages(bytes, view, start, end);
+      else this.#control(bytes, view, start, end, number);
+    });
+    if (!whole) this.malformed++;
   }
 
   #messages(bytes: Uint8Array, view: DataView, start: number, end: number): void {
@@ -104,20 +125,35 @@ export class GroupSession {
   }
 
   #control(bytes: Uint8Array, view: DataView, start: number, end: number, number: number): void {
-    // What a later version says besides is passed over.
-    if (view.getUint8(start + at.type) !== GroupFrameType.beat) return;
+    const body = this.#body.open(bytes, view, start + view.getUint8(start + at.header), end);
     try {
-      const body = this.#body.open(bytes, view, start + view.getUint8(start + at.header), end);
-      const rows = beat.read(body).topics.map(({ topic, ...row }) => ({ id: topic, ...row }));
-      this.#topics.named(rows);
-      if (number >= this.arrivals.next && (this.#beat === null || number >= this.#beat.number)) {
-        this.#beat = { number, rows };
-        this.#reach();
+      switch (view.getUint8(start + at.type)) {
+        case GroupFrameType.beat:
+          this.#beaten(frames.beat.read(body).topics, number);
+          break;
+        case GroupFrameType.cookie: {
+          const { nonce, cookie } = frames.cookie.read(body);
+          if (nonce === this.nonce) this.cookie = cookie;
+          break;
+        }
+        case GroupFrameType.finish:
+          this.#last = number - 1;
+          break;
+        default:
+          // What a later version says besides is passed over.
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.malformed++;
     }
+  }
+
+  #beaten(topics: Values<typeof frames.beat.fields>["topics"], number: number): void {
+    const rows = topics.map(({ topic, ...row }) => ({ id: topic, ...row }));
+    this.#topics.named(rows);
+    if (number < this.arrivals.next || (this.#beat !== null && number < this.#beat.number)) return;
+    this.#beat = { number, rows };
+    this.#reach();
   }
 
   /** Everything before the heartbeat that waits has come, or is lost: what it says can be compared. */
@@ -171,8 +207,4 @@ export class GroupSession {
     this.#frame = new Uint8Array(0);
     this.#frameLength = this.#filled = 0;
   }
-}
-
-function bodyOf(bytes: Uint8Array, start: number): number {
-  return start + bytes[start + inDatagram.header]!;
 }

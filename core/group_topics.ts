@@ -52,9 +52,14 @@ export class GroupTopics {
     this.#first = first;
   }
 
-  /** Ids that have frames and no name. */
-  get unknown(): number[] {
-    return [...this.#held.keys()];
+  /** Whether there are frames of topics that have no name. */
+  get awaitsNames(): boolean {
+    return this.#held.size > 0;
+  }
+
+  /** Ids of such topics: at most `most` of them. */
+  unknown(most: number): number[] {
+    return [...this.#held.keys().take(most)];
   }
 
   /** Bytes of frames that are kept for those. */

@@ -5,7 +5,7 @@
  */
 
 // From `node:` even where a global would do: examples in core import this file, and there those globals have no types.
-import { randomFillSync } from "node:crypto";
+import { createHmac, randomFillSync } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { crc32 } from "node:zlib";
 import type { Platform } from "../core/connection.ts";
@@ -36,6 +36,7 @@ export function createPlatform(now: () => number = () => performance.now(), wall
   let origin = wall() - now();
   return {
     crc32: (bytes, seed = 0) => crc32(bytes, seed),
+    mac: (key, bytes) => createHmac("sha256", key).update(bytes).digest(),
     random: (into) => void randomFillSync(into),
     now,
     time() {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
-import { Arrivals, type AskedRange, mostAsked, mostRanges } from "../../core/arrivals.ts";
+import { Arrivals, type AskedRange, backoff, mostAsked, mostRanges } from "../../core/arrivals.ts";
 import { Random, viewOf } from "./fixtures.ts";
 
 const defaults = { span: 1024, largest: 16, wait: 10, patience: 1000, repair: true };
@@ -23,7 +23,11 @@ function setUp(options: Partial<typeof defaults> = {}, next = 1, seed = 1) {
     viewOf(bytes).setUint32(2, number, true);
     return arrivals.received(number, repair, bytes, viewOf(bytes), 2, 10, now);
   };
-  return { arrivals, given, lost, receive };
+  const poll = (now: number) => {
+    arrivals.expire(now);
+    return arrivals.ask(now);
+  };
+  return { arrivals, given, lost, receive, poll };
 }
 
 const numbers = (ranges: readonly AskedRange[]) =>
@@ -46,7 +50,7 @@ Deno.test("in order, early, double and late: each is given once, in order", () =
 });
 
 Deno.test("what is missing is asked for after a short random wait, again after longer ones, and then given up", () => {
-  const { receive, arrivals, given, lost } = setUp();
+  const { receive, arrivals, given, lost, poll } = setUp();
   receive(1);
   receive(4, 100);
   const asked: number[] = [];
@@ -54,7 +58,7 @@ Deno.test("what is missing is asked for after a short random wait, again after l
   while (arrivals.missing > 0) {
     assert(arrivals.dueAt > now || asked.length === 0, "time goes on");
     now = Math.max(now, arrivals.dueAt);
-    const ranges = arrivals.poll(now);
+    const ranges = poll(now);
     if (ranges.length === 0) break;
     assertEquals(ranges, [{ first: 2, count: 2 }]);
     asked.push(now - 100);
@@ -66,46 +70,54 @@ Deno.test("what is missing is asked for after a short random wait, again after l
   assertEquals([arrivals.lost, arrivals.dueAt], [2, Infinity]);
 });
 
+Deno.test("the first wait is short for a few, and nearly as long as it may be for most", () => {
+  const waits = upTo(1000).map((i) => backoff((i - 1) / 1000, 10));
+  assertEquals(waits[0], 0);
+  assert(waits.every((wait, i) => wait < 10 && wait >= (waits[i - 1] ?? 0)));
+  assertLessOrEqual(waits.filter((wait) => wait < 2).length, 10);
+  assert(waits.filter((wait) => wait > 8).length > 600);
+});
+
 Deno.test("what another asked for is not asked for when its repair comes first", () => {
-  const { receive, arrivals } = setUp();
+  const { receive, arrivals, poll } = setUp();
   receive(1);
   receive(3);
   receive(2, arrivals.dueAt - 0.01);
-  assertEquals([arrivals.dueAt, arrivals.poll(1e9)], [Infinity, []]);
+  assertEquals([arrivals.dueAt, poll(1e9)], [Infinity, []]);
 });
 
 Deno.test("a lost tail is noticed when the sender says how far it is", () => {
-  const { receive, arrivals } = setUp();
+  const { receive, arrivals, poll } = setUp();
   receive(1);
   arrivals.announced(2, 0);
   assertEquals(arrivals.missing, 0);
   arrivals.announced(5, 0);
   arrivals.announced(4, 0);
-  assertEquals(numbers(arrivals.poll(10)), [2, 3, 4]);
+  assertEquals(numbers(poll(10)), [2, 3, 4]);
   receive(6, 11);
-  assertEquals(numbers(arrivals.poll(30)).filter((number) => number === 5), [5]);
+  assertEquals(numbers(poll(30)).filter((number) => number === 5), [5]);
 });
 
 Deno.test("a request is bounded, whatever is missing", () => {
-  const { receive, arrivals } = setUp({ span: 4096 });
+  const { receive, poll } = setUp({ span: 4096 });
   for (let number = 1; number < 2000; number += 2) receive(number);
-  assertEquals(numbers(arrivals.poll(10)), upTo(16).map((i) => 2 * i));
-  const second = arrivals.poll(10);
+  assertEquals(numbers(poll(10)), upTo(16).map((i) => 2 * i));
+  const second = poll(10);
   assertEquals([second.length, second[0]!.first], [mostRanges, 34]);
   let requests = 2;
-  while (arrivals.poll(10).length > 0) requests++;
+  while (poll(10).length > 0) requests++;
   assertEquals(requests, 512 / 16, "512 are asked for at most before some have come");
 });
 
 Deno.test("a gap of 10,000 costs 40 requests, and new datagrams beyond the span are asked for in their turn", () => {
-  const { receive, arrivals, given, lost } = setUp({ span: 1024 });
+  const { receive, arrivals, given, lost, poll } = setUp({ span: 1024 });
   receive(1);
   assertEquals(receive(10_002), "ahead");
   let now = 0;
   let requests = 0;
   while (arrivals.next <= 10_002) {
     now = Math.max(now + 1, Math.min(arrivals.dueAt, now + 1));
-    for (let asked = arrivals.poll(now); asked.length > 0; asked = arrivals.poll(now)) {
+    for (let asked = poll(now); asked.length > 0; asked = poll(now)) {
       requests++;
       assertLessOrEqual(numbers(asked).length, mostAsked);
       for (const number of numbers(asked)) receive(number, now, true);
@@ -117,19 +129,19 @@ Deno.test("a gap of 10,000 costs 40 requests, and new datagrams beyond the span 
 });
 
 Deno.test("where nothing is repaired, nothing is asked for, and what is missing is given up when it is late", () => {
-  const { receive, arrivals, given, lost } = setUp({ repair: false, patience: 50 });
+  const { receive, arrivals, given, lost, poll } = setUp({ repair: false, patience: 50 });
   receive(1);
   receive(3, 100);
-  assertEquals([arrivals.poll(149), arrivals.dueAt, given], [[], 150, [1]]);
-  assertEquals([arrivals.poll(150), given, lost], [[], [1, 3], [[2, 2]]]);
+  assertEquals([poll(149), arrivals.dueAt, given], [[], 150, [1]]);
+  assertEquals([poll(150), given, lost], [[], [1, 3], [[2, 2]]]);
   assertEquals(receive(2, 151), "double");
 });
 
 Deno.test("memory is bounded by the span, however far ahead a number is", () => {
-  const { receive, arrivals, lost } = setUp({ span: 128 });
+  const { receive, arrivals, lost, poll } = setUp({ span: 128 });
   for (const number of [1, 50, 2 ** 40, 2 ** 50, 129, 130, 131]) receive(number);
   assertLessOrEqual(arrivals.memory, 4 * 64 * 16);
-  arrivals.poll(1000);
+  poll(1000);
   assertEquals(lost.at(-1), [2 ** 40 + 1, 2 ** 50]);
 });
 
@@ -148,7 +160,7 @@ Deno.test("over any network each datagram is given once and in order, or reporte
     fc.property(network, ({ seed, loss, repeat, jitter, span, answered }) => {
       const total = 800;
       const random = new Random(seed);
-      const { arrivals, given, lost, receive } = setUp({ span, patience: 5000 }, 1, seed);
+      const { arrivals, given, lost, receive, poll } = setUp({ span, patience: 5000 }, 1, seed);
       /** Datagrams on their way, and when they arrive. */
       const onTheWay: { at: number; number: number; repair: boolean }[] = [];
       const send = (number: number, now: number, repair: boolean) => {
@@ -162,7 +174,7 @@ Deno.test("over any network each datagram is given once and in order, or reporte
         onTheWay.splice(0, onTheWay.length, ...onTheWay.filter(({ at }) => at > now));
         for (const { number, repair } of arriving) receive(number, now, repair);
         if (now % 50 === 0 && now > total / 10) arrivals.announced(total + 1, now);
-        for (let asked = arrivals.poll(now); asked.length > 0; asked = arrivals.poll(now)) {
+        for (let asked = poll(now); asked.length > 0; asked = poll(now)) {
           if (answered) { for (const number of numbers(asked)) send(number, now, true); }
         }
         assertLessOrEqual(arrivals.memory, (span / 64 + 2) * 64 * 16);

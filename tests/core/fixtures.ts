@@ -1,5 +1,6 @@
 /** What the tests of core share: frames, seeded randomness, and a platform with a clock that only tests move. */
 
+import { createHmac } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { MemoryBudget } from "../../core/memory.ts";
 import type { Platform } from "../../core/connection.ts";
@@ -73,6 +74,10 @@ export class VirtualPlatform implements Platform {
 
   crc32(bytes: Uint8Array, seed = 0): number {
     return crc32(bytes, seed);
+  }
+
+  mac(key: Uint8Array, bytes: Uint8Array): Uint8Array {
+    return createHmac("sha256", key).update(bytes).digest();
   }
 
   random(into: Uint8Array): void {

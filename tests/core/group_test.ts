@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
 import { Pattern } from "../../core/pattern.ts";
-import { calm, GroupWorld, largest, type WorldOptions } from "./group_world.ts";
+import { GroupReceiver } from "../../core/group_receiver.ts";
+import { Random, viewOf } from "./fixtures.ts";
+import { calm, group, GroupWorld, largest, type WorldOptions } from "./group_world.ts";
 
 const totals = (world: GroupWorld) =>
   world.receivers.map(({ messages }) => {
@@ -21,14 +23,14 @@ function traffic(world: GroupWorld, milliseconds: number, perMillisecond = 5, to
   return published;
 }
 
-Deno.test("a calm network: everyone gets everything, and nobody asks for anything", () => {
+Deno.test("a calm network: everyone gets everything, and nobody asks for anything but a cookie", () => {
   const world = new GroupWorld({ seed: 1, receivers: 3 });
   world.run(5);
   const published = traffic(world, 500);
-  world.run(100);
+  world.run(1000);
   world.assertComplete();
   assertEquals(totals(world), Array(3).fill({ got: published, lost: 0 }));
-  assertEquals(world.receivers.map(({ requests }) => requests), [0, 0, 0]);
+  assertEquals(world.receivers.map(({ group }) => group.requests), [1, 1, 1]);
 });
 
 Deno.test("many small messages go in one datagram, and no datagram is larger than it may be", () => {
@@ -64,7 +66,7 @@ Deno.test("a lost tail is noticed by the heartbeats and repaired", () => {
   world.run(200);
   world.assertComplete();
   assertEquals(totals(world), [{ got: 12, lost: 0 }]);
-  assertEquals(world.receivers[0]!.requests, 1);
+  assertEquals(world.receivers[0]!.group.requests, 2, "for a cookie, and for what was lost");
 });
 
 Deno.test("what cannot be repaired is reported, and what comes after it is not held up longer than it was waited for", () => {
@@ -83,18 +85,42 @@ Deno.test("what cannot be repaired is reported, and what comes after it is not h
 });
 
 Deno.test("fifty receivers that lose the same datagram ask a few times, and are repaired together", () => {
-  const world = new GroupWorld({ seed: 6, receivers: 50 });
+  const asked = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((seed) => {
+    const world = new GroupWorld({ seed, receivers: 50 });
+    world.publish("a", 1);
+    world.run(1200);
+    const requests = () => world.receivers.reduce((sum, { group }) => sum + group.requests, 0);
+    assertEquals(requests(), 50, "each has its cookie");
+    world.weather = { ...calm, loss: 100 };
+    world.publish("a", 1);
+    world.run(2);
+    world.weather = calm;
+    world.run(200);
+    world.assertComplete();
+    assertLessOrEqual(world.sender.counts.repaired, 3);
+    return requests() - 50;
+  }).sort((a, b) => a - b);
+  assertLessOrEqual(asked[4]!, 8);
+  assertLessOrEqual(asked[8]!, 25);
+});
+
+Deno.test("who has no cookie gets none of what it asks for, and what it gets is smaller than what it sent", () => {
+  const world = new GroupWorld({ seed: 9 });
   world.publish("a", 1);
   world.run(20);
-  world.weather = { ...calm, loss: 100 };
-  world.publish("a", 1);
-  world.run(2);
-  world.weather = calm;
-  world.run(200);
-  world.assertComplete();
-  const requests = world.receivers.reduce((sum, receiver) => sum + receiver.requests, 0);
-  assertLessOrEqual(requests, 25);
-  assertLessOrEqual(world.sender.counts.repaired, 3);
+  const { sender, receivers: [receiver] } = world;
+  const forged = new GroupReceiver(world.platform, world.seal, { ...receiver!.options, group }, receiver!);
+  // It has heard of the sender, and then of a datagram that it has not got.
+  forged.received(world.last.slice(), viewOf(world.last), 0, world.last.length, world.address, 0);
+  const request = new Uint8Array(largest);
+  const length = forged.next(request, viewOf(request), 2000);
+  assertGreater(length, 0);
+  assertEquals(sender.received(request, viewOf(request), 0, length, { text: "victim" }, world.platform.now()), null);
+  assertEquals([sender.requests.unproven, sender.requests.accepted], [1, 0]);
+  const answer = new Uint8Array(largest);
+  const answered = sender.next(answer, viewOf(answer), world.platform.now());
+  assertEquals(sender.to, { text: "victim" });
+  assertLess(answered, length);
 });
 
 Deno.test("only topics that are wanted are given on", () => {
@@ -113,6 +139,109 @@ Deno.test("one who joins late begins where it joined, and misses nothing from th
   world.run(1500);
   world.assertComplete();
   assert([...late.messages.values()].every(({ lost }) => lost === 0));
+});
+
+Deno.test("a sender that ends says so, and is left when everything has come", () => {
+  const world = new GroupWorld({ seed: 10, receivers: 2, weather: { loss: 20, doubled: 0, jitter: 2 } });
+  const published = traffic(world, 100);
+  world.sender.finish();
+  world.run(3000);
+  assert(world.sender.finished);
+  world.assertComplete();
+  assertEquals(totals(world), Array(2).fill({ got: published, lost: 0 }));
+  assertEquals(world.receivers.map(({ joins, leaves }) => [joins, leaves]), [[1, 1], [1, 1]]);
+});
+
+Deno.test("a sender that is not heard for half a minute is left", () => {
+  const world = new GroupWorld({ seed: 11 });
+  world.publish("a", 1);
+  world.run(100);
+  world.weather = { ...calm, loss: 100 };
+  world.run(31_000);
+  assertEquals([world.receivers[0]!.leaves, world.receivers[0]!.group.dueAt], [1, Infinity]);
+});
+
+Deno.test("a topic whose name was lost is asked for, and its messages are kept until then", () => {
+  const world = new GroupWorld({ seed: 12 });
+  world.publish("a", 1);
+  world.run(1200);
+  world.topic("b");
+  world.weather = { ...calm, loss: 100 };
+  world.run(400);
+  world.weather = calm;
+  world.publish("b", 3);
+  // Between two heartbeats.
+  world.run(1);
+  world.sender.counts.beats = 0;
+  world.run(60);
+  world.assertComplete();
+  assertEquals(world.receivers[0]!.messages.get("b"), { first: 1, next: 4, got: 3, lost: 0 });
+});
+
+Deno.test("two senders of one group are kept apart, and another group's datagrams are dropped", () => {
+  const [one, two] = [new GroupWorld({ seed: 13 }), new GroupWorld({ seed: 14 })];
+  const senders: string[] = [];
+  const got: string[] = [];
+  const receiver = new GroupReceiver(one.platform, one.seal, { ...one.receivers[0]!.options, group }, {
+    joined: (sender) => {
+      senders.push(sender);
+      return {
+        wants: () => true,
+        frame: (topic) => void got.push(`${senders.indexOf(sender)} ${topic}`),
+        gap: () => assert(false),
+      };
+    },
+    left: () => {},
+  });
+  const take = (bytes: Uint8Array) => receiver.received(bytes, viewOf(bytes), 0, bytes.length, one.address, 0);
+  for (const [index, world] of [one, two].entries()) {
+    world.publish(`topic ${index}`, 1);
+    world.onSend = take;
+    world.run(10);
+  }
+  assertEquals(new Set(senders).size, 2);
+  assertEquals(got, ["0 topic 0", "1 topic 1"]);
+  const other = new GroupReceiver(
+    one.platform,
+    one.seal,
+    { ...one.receivers[0]!.options, group: 8 },
+    one.receivers[0]!,
+  );
+  other.received(one.last, viewOf(one.last), 0, one.last.length, one.address, 0);
+  assertEquals([...other.dropped], [["foreign", 1]]);
+});
+
+Deno.test("frames that are sealed rightly and make no sense are counted, never thrown, never given on as messages", () => {
+  const mutations = fc.array(fc.record({ at: fc.nat(1400), value: fc.nat(255) }), { minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(mutations, fc.nat(), (mutations, seed) => {
+      const world = new GroupWorld({ seed: 15 });
+      const receiver = world.receivers[0]!;
+      let count = 0;
+      const random = new Random(seed);
+      world.onSend = (bytes) => {
+        if (count++ < 2) return;
+        for (const { at, value } of mutations) {
+          if (random.chance(0.5)) bytes[40 + at % (bytes.length - 44)] = value;
+        }
+        world.seal.close(bytes, viewOf(bytes), 0, bytes.length - 4);
+        const lenient = { wants: () => true, frame: () => {}, gap: () => {} };
+        const target = new GroupReceiver(world.platform, world.seal, { ...receiver.options, group }, {
+          joined: () => lenient,
+          left: () => {},
+        });
+        target.received(bytes, viewOf(bytes), 0, bytes.length, world.address, 0);
+        target.expire(10_000);
+        const from = { text: "somebody" };
+        world.sender.received(bytes, viewOf(bytes), 0, bytes.length, from, world.platform.now());
+      };
+      for (let i = 0; i < 5; i++) {
+        world.publish("a", 3);
+        world.run(3);
+      }
+    }),
+    { numRuns: 200 },
+  );
 });
 
 const weather = fc.record({

@@ -2,11 +2,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Batch } from "../../core/batch.ts";
-import { hex } from "../../core/bytes.ts";
 import { Code } from "../../core/codes.ts";
-import { checksumSeal, datagramHeader, inDatagram, openDatagram } from "../../core/datagram.ts";
+import { checksumSeal, datagramHeader, type Seal } from "../../core/datagram.ts";
+import { GroupReceiver } from "../../core/group_receiver.ts";
 import { GroupSender } from "../../core/group_sender.ts";
-import { GroupSession, type GroupSessionOptions } from "../../core/group_session.ts";
+import type { GroupSessionOptions } from "../../core/group_session.ts";
 import { defaultLimits, type ServerLimits } from "../../core/limits.ts";
 import { Pattern } from "../../core/pattern.ts";
 import { Segment } from "../../core/segment.ts";
@@ -43,38 +43,46 @@ export class WorldReceiver {
   readonly address: Address;
   /** Of each topic what it got and lost, in order: sequences, and gaps. */
   readonly messages = new Map<string, { first: number; next: number; got: number; lost: number }>();
-  session: GroupSession | null = null;
-  requests = 0;
-  asked = 0;
+  readonly group: GroupReceiver<Address>;
+  joins = 0;
+  leaves = 0;
+  readonly options: GroupSessionOptions;
   readonly #world: GroupWorld;
-  readonly #options: GroupSessionOptions;
   readonly #wants: (topic: string) => boolean;
 
   constructor(world: GroupWorld, index: number, options: GroupSessionOptions, wants: (topic: string) => boolean) {
     this.#world = world;
     this.address = { text: `receiver ${index}` };
-    this.#options = options;
+    this.options = options;
     this.#wants = wants;
+    this.group = new GroupReceiver<Address>(world.platform, world.seal, { group, ...options }, this);
   }
 
   received(bytes: Uint8Array, now: number): void {
-    const { seal, random } = this.#world;
-    const view = viewOf(bytes);
-    assertEquals(openDatagram(seal, bytes, view, 0, bytes.length, group), null);
-    const session = hex(bytes.subarray(inDatagram.session, inDatagram.session + 16));
-    assertEquals(session, hex(this.#world.sessionId));
-    const number = view.getUint32(inDatagram.number, true);
-    this.session ??= new GroupSession(number, this.#options, this, () => random.u32() / 2 ** 32);
-    this.session.received(bytes, view, 0, bytes.length - seal.length, now);
+    this.group.received(bytes, viewOf(bytes), 0, bytes.length, this.#world.address, now);
+    assertEquals(this.group.dropped.size, 0);
   }
 
+  /** Gives up what is late, and sends its requests. */
   poll(now: number): void {
-    if (this.session === null) return;
-    for (let asked = this.session.poll(now); asked.length > 0; asked = this.session.poll(now)) {
-      this.requests++;
-      this.asked += asked.reduce((sum, { count }) => sum + count, 0);
-      this.#world.request(asked, this.address);
+    this.group.expire(now);
+    const bytes = new Uint8Array(largest);
+    for (;;) {
+      const length = this.group.next(bytes, viewOf(bytes), now);
+      if (length === 0) break;
+      assertEquals(this.group.to, this.#world.address);
+      this.#world.request(bytes.slice(0, length), this.address);
     }
+    assert(this.group.dueAt > now - 1e-9, "what may be asked for now was");
+  }
+
+  joined(): this {
+    this.joins++;
+    return this;
+  }
+
+  left(): void {
+    this.leaves++;
   }
 
   wants(topic: string): boolean {
@@ -127,7 +135,9 @@ export class GroupWorld {
   readonly random: Random;
   readonly platform: VirtualPlatform;
   readonly topics: Topics;
-  readonly seal;
+  readonly seal: Seal;
+  /** The sender's. */
+  readonly address: Address = { text: "sender" };
   readonly sender: GroupSender<Address>;
   readonly sessionId: Uint8Array;
   readonly receivers: WorldReceiver[] = [];
@@ -135,10 +145,13 @@ export class GroupWorld {
   readonly #options: WorldOptions;
   readonly #bytes = new Uint8Array(largest);
   readonly #view = viewOf(this.#bytes);
+  /** Given a copy of each datagram that the sender makes. */
+  onSend: (bytes: Uint8Array) => void = () => {};
   #onTheWay: { at: number; order: number; arrive: () => void }[] = [];
   #order = 0;
-  /** Of each number that was sent, how often. */
+  /** How large each datagram was, and the last of them. */
   readonly sizes: number[] = [];
+  last: Uint8Array = new Uint8Array(0);
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -163,7 +176,7 @@ export class GroupWorld {
     const options = {
       span: 4096,
       largest,
-      wait: 10,
+      wait: 20,
       patience: 5_000,
       repair: true,
       largestFrame: 1024 * 1024,
@@ -190,8 +203,11 @@ export class GroupWorld {
   }
 
   /** A receiver's request is on its way. */
-  request(asked: readonly { first: number; count: number }[], from: Address): void {
-    this.#send(() => this.sender.asked(asked, from, this.platform.now()));
+  request(bytes: Uint8Array, from: Address): void {
+    this.#send(() => {
+      const fault = this.sender.received(bytes, viewOf(bytes), 0, bytes.length, from, this.platform.now());
+      assertEquals(fault, null);
+    });
   }
 
   /** Lets time pass. */
@@ -226,6 +242,8 @@ export class GroupWorld {
       if (length === 0) break;
       assert(length <= largest && length > datagramHeader);
       this.sizes.push(length);
+      this.last = this.#bytes.slice(0, length);
+      this.onSend(this.last.slice());
       const { to } = this.sender;
       for (const receiver of this.receivers) {
         if (to !== null && to.text !== receiver.address.text) continue;
