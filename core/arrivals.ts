@@ -82,6 +82,10 @@ export class Arrivals {
   #known: number;
   /** How many of those that were asked for have not come. */
   #outstanding = 0;
+  /** When there may be something to ask for. */
+  #askAt = Infinity;
+  /** The first number that has to wait until more of what was asked for has come; 0 for none. */
+  #blocked = 0;
   /** When the last repair came, of whatever. */
   #repairedAt = -Infinity;
 
@@ -139,11 +143,13 @@ export class Arrivals {
     if (ahead) return "ahead";
     if (number > reorder.next) {
       reorder.put(number, bytes, start, end);
+      this.#unblock();
       return "kept";
     }
     reorder.skipTo(number + 1);
     this.#delivery.deliver(bytes, view, start, end);
     this.#deliverKept();
+    this.#unblock();
     return "delivered";
   }
 
@@ -154,7 +160,12 @@ export class Arrivals {
     this.#known = next - 1;
   }
 
-  /** Gives up what is missing for too long. */
+  /** The sender cannot send these again: they are given up when their turn comes. */
+  gone(first: number, last: number): void {
+    for (const range of this.#missing.within(first, last)) range.since = -Infinity;
+  }
+
+  /** Gives up what is missing for too long, or gone. */
   expire(now: number): void {
     for (;;) {
       const oldest = this.#missing.ranges[0];
@@ -166,6 +177,7 @@ export class Arrivals {
       this.lost += last - first + 1;
       this.#delivery.lost(first, last);
       this.#deliverKept();
+      this.#unblock();
     }
   }
 
@@ -176,12 +188,12 @@ export class Arrivals {
    */
   ask(now: number): AskedRange[] {
     const asked: AskedRange[] = [];
-    if (!this.#options.repair) return asked;
+    if (!this.#options.repair || now < this.#askAt) return asked;
     const { ranges } = this.#missing;
     let room = mostAsked;
     for (let index = 0; index < ranges.length && room > 0 && asked.length < mostRanges; index++) {
       const range = ranges[index]!;
-      if (range.due > now) continue;
+      if (range.due > now || range.since === -Infinity) continue;
       const most = this.#affordable(range, room);
       if (most === 0) continue;
       if (most <= range.last - range.first) this.#missing.split(index, most);
@@ -195,6 +207,7 @@ export class Arrivals {
       asked.push({ first: range.first, count });
       room -= count;
     }
+    this.#schedule();
     return asked;
   }
 
@@ -206,12 +219,28 @@ export class Arrivals {
 
   /** When to {@linkcode expire} and {@linkcode ask} next, if nothing comes before; `Infinity` while nothing is missing. */
   get dueAt(): number {
-    let due = this.endAt;
-    if (!this.#options.repair) return due;
+    if (this.#missing.count === 0) return Infinity;
+    return this.#options.repair ? Math.min(this.endAt, this.#askAt) : this.endAt;
+  }
+
+  /** Looks when there is something to ask for. Others may come before that, but none is forgotten. */
+  #schedule(): void {
+    this.#askAt = Infinity;
+    this.#blocked = 0;
     for (const range of this.#missing.ranges) {
-      if (range.due < due && this.#affordable(range, mostAsked) > 0) due = range.due;
+      if (range.since === -Infinity) continue;
+      if (this.#affordable(range, mostAsked) > 0) this.#askAt = Math.min(this.#askAt, range.due);
+      else if (this.#blocked === 0) this.#blocked = range.first;
     }
-    return due;
+  }
+
+  /** Whether what had to wait has to no more: enough has come of what was asked for before. */
+  #unblock(): void {
+    if (this.#blocked === 0 || this.#outstanding > mostOutstanding - mostAsked) return;
+    const { next, span } = this.#reorder;
+    if (this.#blocked + Math.min(mostAsked, span) > next + span) return;
+    this.#blocked = 0;
+    this.#askAt = 0;
   }
 
   /** How many of a range's first numbers may be asked for, in a request that has room for so many. */
@@ -229,7 +258,9 @@ export class Arrivals {
   /** Numbers up to `last` are missing, from the highest that is known. */
   #miss(last: number, now: number): void {
     if (last <= this.#known) return;
-    this.#missing.add(this.#known + 1, last, now, now + backoff(this.#random(), this.#options.wait));
+    const due = now + backoff(this.#random(), this.#options.wait);
+    this.#missing.add(this.#known + 1, last, now, due);
+    this.#askAt = Math.min(this.#askAt, due);
     this.missed += last - this.#known;
   }
 
@@ -240,6 +271,7 @@ export class Arrivals {
 
   /** When a range is given up: when it was asked for in vain for so long, or no repair has come at all. */
   #endOf({ since, tries }: MissingRange): number {
+    if (since === -Infinity) return -Infinity;
     return (tries > 0 ? since : Math.max(since, this.#repairedAt)) + this.#options.patience;
   }
 

@@ -72,6 +72,8 @@ export interface Platform {
   time(): number;
   /** Calls back once, after `delay` milliseconds. Returns what cancels it. */
   after(delay: number, callback: () => void): () => void;
+  /** Calls back when what is ready now was read and written: some microseconds later, where no timer is as fine. */
+  turn(callback: () => void): void;
   /** Calls back at the end of this turn, before anything else happens. */
   soon(callback: () => void): void;
 }

@@ -4,12 +4,20 @@
  * @module
  */
 
+import type { Platform } from "./connection.ts";
 import { Cursor, type Slice } from "./cursor.ts";
 import type { TakeOutcome } from "./output.ts";
 import type { GuardedReader, Topic } from "./topic.ts";
 
+/** What was sent within so many milliseconds is kept for repairs where publishers are held; noted in steps of some. */
+const history = 250;
+const historyStep = 25;
+
 /** What a group's cursors need of it. */
 export interface CursorOwner {
+  readonly platform: Pick<Platform, "now">;
+  /** Of each topic, how many bytes are kept at most for that. */
+  readonly historyBytes: number;
   /** Whether topics are not to overtake it: publishers are held instead, for a bounded time. */
   readonly holds: boolean;
   /** When it last sent something new; monotonic milliseconds. */
@@ -27,6 +35,9 @@ export class GroupCursor implements GuardedReader {
   readonly topic: Topic;
   readonly #owner: CursorOwner;
   readonly #cursor: Cursor;
+  /** Bytes taken, and at some times of late how far it was then; oldest first. */
+  #taken = 0;
+  readonly #marks: { readonly at: number; readonly sequence: number; readonly taken: number }[] = [];
   /** Whether it stands in the queue of its group. Set by that alone. */
   queued = false;
   waitIndex = -1;
@@ -47,8 +58,23 @@ export class GroupCursor implements GuardedReader {
     else owner.add(this);
   }
 
-  get sequence(): number {
+  /** Sequence of the next message to send. */
+  get next(): number {
     return this.#cursor.sequence;
+  }
+
+  /** What the topic may not drop while publishers are held: some of what was sent, too, so that it can be sent again. */
+  get sequence(): number {
+    const marks = this.#marks;
+    const oldest = this.#owner.platform.now() - history;
+    let past = 0;
+    while (
+      past < marks.length && (marks[past]!.at < oldest || this.#taken - marks[past]!.taken > this.#owner.historyBytes)
+    ) {
+      past++;
+    }
+    if (past > 0) marks.splice(0, past);
+    return marks[0]?.sequence ?? this.next;
   }
 
   get holds(): boolean {
@@ -66,13 +92,22 @@ export class GroupCursor implements GuardedReader {
   /** Takes the next frames: at most `most` bytes of them, or one larger frame alone. */
   take(most: number, into: Slice): TakeOutcome {
     const cursor = this.#cursor;
+    if (this.holds) this.#mark();
     const outcome = cursor.read(most, into);
+    if (outcome === "taken") this.#taken += into.length;
     if (outcome === "lagged") this.#owner.lagged(this.topic, cursor.missedFirst, cursor.missedLast);
     if (outcome !== "lagged" && cursor.caughtUp) {
       this.topic.wait(this);
       return outcome === "taken" ? "drained" : "empty";
     }
     return outcome;
+  }
+
+  #mark(): void {
+    const at = this.#owner.platform.now();
+    if (at - (this.#marks.at(-1)?.at ?? -Infinity) < historyStep) return;
+    this.#marks.push({ at, sequence: this.next, taken: this.#taken });
+    if (this.#marks.length > 2 * history / historyStep) this.#marks.shift();
   }
 
   overtaken(): void {

@@ -10,7 +10,7 @@ import { prefixLength } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 
 /** Types of frames that datagrams have and connections have not. */
-export const GroupFrameType = { beat: 64, finish: 65, repair: 66, cookie: 67 } as const;
+export const GroupFrameType = { beat: 64, finish: 65, repair: 66, cookie: 67, gone: 68 } as const;
 
 /**
  * What a sender says now and then: the time by its clock, Unix microseconds, and a part of its topic table. A topic joined
@@ -36,6 +36,9 @@ export const repair = new Control("repair", GroupFrameType.repair, {
   ranges: [{ first: "u64", count: "u16" }],
   topics: [{ topic: "u32" }],
 });
+
+/** A sender was asked for these datagrams, and cannot send them again: the logs have dropped what was in them. */
+export const gone = new Control("gone", GroupFrameType.gone, { ranges: [{ first: "u64", count: "u16" }] });
 
 /** What a sender answers to a REPAIR without a valid cookie: smaller than what asked for it. */
 export const cookie = new Control("cookie", GroupFrameType.cookie, { nonce: "id", cookie: "id" });

@@ -65,7 +65,7 @@ export class GroupPacker {
   /** Sequence of the first message of a topic that was not packed. */
   nextOf(cursor: GroupCursor): number {
     const { segment, start } = this.#carried;
-    if (segment === null || this.#carriedOf !== cursor) return cursor.sequence;
+    if (segment === null || this.#carriedOf !== cursor) return cursor.next;
     return segment.sequenceAt(this.#origin < 0 ? start : this.#origin);
   }
 

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { AskedRange } from "./arrivals.ts";
+import { type AskedRange, mostAsked, mostRanges } from "./arrivals.ts";
 import { hex } from "./bytes.ts";
 import type { Platform } from "./connection.ts";
 import {
@@ -41,6 +41,10 @@ const busyBeat = 100;
 /** How often the rate of new datagrams is set anew by what repairs take, in milliseconds; and the least part that stays. */
 const adaptInterval = 50;
 const leastShare = 1 / 32;
+/** A receiver that asks for what is so many datagrams back has trouble to follow. */
+const farBehind = 2048;
+/** The most ranges of datagrams that wait to be told that they cannot be sent again. */
+const mostGone = 1024;
 /** Having held publishers for too long, it does not for so many milliseconds. */
 const penalty = 60_000;
 
@@ -83,7 +87,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   /** Called when there may be something to send before {@linkcode dueAt}. */
   wake: () => void = () => {};
   movedAt: number;
-  readonly #platform: Platform;
+  readonly platform: Platform;
+  readonly historyBytes: number;
   readonly #topics: Topics;
   readonly #options: GroupSenderOptions;
   readonly #seal: Seal;
@@ -103,11 +108,16 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   #share = 1;
   #penaltyUntil = 0;
   #finishing = false;
+  /** What was asked for and cannot be sent again, to be told. */
+  readonly #gone: { first: number; count: number }[] = [];
+  /** The oldest number that was asked for since the rate was set. */
+  #oldestAsked = Infinity;
 
   constructor(platform: Platform, topics: Topics, seal: Seal, options: GroupSenderOptions) {
     const now = platform.now();
     const { largest, rate } = options;
-    this.#platform = platform;
+    this.platform = platform;
+    this.historyBytes = topics.limits.retain / 2;
     this.#topics = topics;
     this.#seal = seal;
     this.#options = options;
@@ -124,11 +134,11 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   }
 
   get holds(): boolean {
-    return this.#options.wait && this.#platform.now() >= this.#penaltyUntil;
+    return this.#options.wait && this.platform.now() >= this.#penaltyUntil;
   }
 
   expelled(): void {
-    this.#penaltyUntil = this.#platform.now() + penalty;
+    this.#penaltyUntil = this.platform.now() + penalty;
   }
 
   created(topic: Topic): void {
@@ -167,6 +177,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   }
 
   again(ranges: readonly AskedRange[], from: A, now: number): void {
+    for (const { first } of ranges) this.#oldestAsked = Math.min(this.#oldestAsked, first);
     if (this.#repairs.ask(ranges, from, now) > 0) this.wake();
   }
 
@@ -176,14 +187,14 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
       const cursor = topic === undefined ? undefined : this.#cursors.get(topic);
       if (cursor !== undefined) this.#table.ask(cursor);
     }
-    if (this.#table.asked) this.#beatBy(this.#platform.now() + firstBeat);
+    if (this.#table.asked) this.#beatBy(this.platform.now() + firstBeat);
   }
 
   /** Ends the session: receivers are told a few times that nothing comes any more. */
   finish(): void {
     this.#finishing = true;
     this.#beatPause = firstBeat;
-    this.#beatBy(this.#platform.now());
+    this.#beatBy(this.platform.now());
   }
 
   /** Whether everything was sent, and that it ends was said often enough. */
@@ -213,11 +224,12 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
 
   /** When {@linkcode next} may have something, if nothing comes before. */
   dueAt(now: number): number {
-    const { largest } = this.#options;
-    const free = this.#pacer.allowedAt(largest, now);
+    // Not one by one: half a burst is as gentle, and takes fewer timers.
+    const some = burst / 2 * this.#options.largest;
+    const free = this.#pacer.allowedAt(some, now);
     let due = this.requests.pending ? Math.min(this.#beatAt, free) : this.#beatAt;
-    if (this.#repairs.length > 0) due = Math.min(due, Math.max(free, this.#repairPacer.allowedAt(largest, now)));
-    if (this.#packer.unsent) due = Math.min(due, Math.max(free, this.#newPacer.allowedAt(largest, now)));
+    if (this.#repairs.length > 0) due = Math.min(due, Math.max(free, this.#repairPacer.allowedAt(some, now)));
+    if (this.#packer.unsent) due = Math.min(due, Math.max(free, this.#newPacer.allowedAt(some, now)));
     return due;
   }
 
@@ -236,7 +248,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#table.add(cursor);
     // The sooner receivers know it, the less they have to keep.
     this.#beatPause = firstBeat;
-    this.#beatBy(this.#platform.now());
+    this.#beatBy(this.platform.now());
   }
 
   #beatBy(time: number): void {
@@ -264,6 +276,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
       const end = this.#packer.repack(repair.number, bytes, view);
       if (end === 0) {
         this.counts.expired++;
+        this.#isGone(repair.number, now);
         continue;
       }
       this.to = repair.to;
@@ -276,15 +289,24 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     return 0;
   }
 
+  /** A datagram cannot be sent again: who misses it need not wait for it. */
+  #isGone(number: number, now: number): void {
+    const newest = this.#gone.at(-1);
+    if (newest !== undefined && newest.first + newest.count === number && newest.count < mostAsked) newest.count++;
+    else if (this.#gone.length < mostGone) this.#gone.push({ first: number, count: 1 });
+    this.#beatAt = Math.min(this.#beatAt, now + firstBeat);
+  }
+
   #beat(bytes: Uint8Array, view: DataView, now: number): number {
     this.#beatAt = now + this.#beatPause;
     this.#beatPause = Math.min(lastBeat, 2 * this.#beatPause);
     const writer = this.#writer;
     writer.clear(true);
     if (this.#finishing && !this.#packer.unsent) frames.finish.write(writer, {});
+    if (this.#gone.length > 0) frames.gone.write(writer, { ranges: this.#gone.splice(0, mostRanges) });
     const room = this.#options.largest - this.#seal.length - datagramHeader - writer.length;
-    this.#table.told(frames.writeBeat(writer, room, this.#platform.time(), this.#table.rows()));
-    if (this.#table.asked) this.#beatAt = Math.min(this.#beatAt, now + firstBeat);
+    this.#table.told(frames.writeBeat(writer, room, this.platform.time(), this.#table.rows()));
+    if (this.#table.asked || this.#gone.length > 0) this.#beatAt = Math.min(this.#beatAt, now + firstBeat);
     this.counts.beats++;
     return this.#control(bytes, view);
   }
@@ -314,12 +336,18 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     return length;
   }
 
-  /** New datagrams make room for repairs: while many wait, they slow down; then they go faster again. */
+  /**
+   * New datagrams make room for repairs: while receivers are far behind, or many repairs wait, they slow down; then they go
+   * faster again.
+   */
   #adapt(now: number): void {
     if (now < this.#adaptAt) return;
     this.#adaptAt = now + adaptInterval;
     const before = this.#share;
-    this.#share = this.#repairs.length > burst ? Math.max(leastShare, before * 0.7) : Math.min(1, before * 1.1);
+    const behind = this.#packer.next - this.#oldestAsked;
+    this.#oldestAsked = Infinity;
+    const slower = behind > farBehind || this.#repairs.length > burst;
+    this.#share = slower ? Math.max(leastShare, before * 0.5) : Math.min(1, before * 1.1);
     if (this.#share !== before) this.#newPacer.setRate(this.#options.rate * this.#share, now);
   }
 }

@@ -136,6 +136,9 @@ export class GroupSession {
           if (nonce === this.nonce) this.cookie = cookie;
           break;
         }
+        case GroupFrameType.gone:
+          for (const { first, count } of frames.gone.read(body).ranges) this.arrivals.gone(first, first + count - 1);
+          break;
         case GroupFrameType.finish:
           this.#last = number - 1;
           break;

@@ -8,7 +8,7 @@
 export interface MissingRange {
   first: number;
   last: number;
-  /** Since when they are waited for; monotonic milliseconds. */
+  /** Since when they are waited for, in monotonic milliseconds; `-Infinity` for not any more. */
   since: number;
   /** When to ask for them next. */
   due: number;
@@ -55,6 +55,19 @@ export class Missing {
       range.last = number - 1;
     }
     return range;
+  }
+
+  /** The ranges that lie between two numbers; those that reach beyond are cut. */
+  *within(first: number, last: number): Generator<MissingRange> {
+    for (let index = this.#at(first); index < this.#ranges.length && this.#ranges[index]!.first <= last; index++) {
+      const range = this.#ranges[index]!;
+      if (range.first < first) {
+        this.split(index, first - range.first);
+        continue;
+      }
+      if (range.last > last) this.split(index, last - range.first + 1);
+      yield this.#ranges[index]!;
+    }
   }
 
   /** Forgets all below a number: they will not come any more. Returns how many were missing. */

@@ -7,6 +7,7 @@
 // From `node:` even where a global would do: examples in core import this file, and there those globals have no types.
 import { createHmac, randomFillSync } from "node:crypto";
 import { performance } from "node:perf_hooks";
+import { setImmediate } from "node:timers";
 import { crc32 } from "node:zlib";
 import type { Platform } from "../core/connection.ts";
 
@@ -56,6 +57,7 @@ export function createPlatform(now: () => number = () => performance.now(), wall
       arm(delay);
       return () => clearTimeout(timer);
     },
+    turn: (callback) => void setImmediate(callback),
     soon: queueMicrotask,
   };
 }

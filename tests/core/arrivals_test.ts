@@ -137,6 +137,22 @@ Deno.test("where nothing is repaired, nothing is asked for, and what is missing 
   assertEquals(receive(2, 151), "double");
 });
 
+Deno.test("what the sender has no more is not asked for, and given up when those before it have come", () => {
+  const { receive, arrivals, given, lost, poll } = setUp();
+  receive(1);
+  receive(8);
+  arrivals.gone(4, 6);
+  assertEquals([poll(5), lost], [[], []]);
+  assertEquals(numbers([...poll(20), ...poll(20)]), [2, 3, 7]);
+  receive(2, 21, true);
+  receive(3, 21, true);
+  assertEquals(arrivals.endAt, -Infinity);
+  poll(22);
+  assertEquals([lost, given], [[[4, 6]], [1, 2, 3]]);
+  receive(7, 23, true);
+  assertEquals([given, arrivals.dueAt], [[1, 2, 3, 7, 8], Infinity]);
+});
+
 Deno.test("memory is bounded by the span, however far ahead a number is", () => {
   const { receive, arrivals, lost, poll } = setUp({ span: 128 });
   for (const number of [1, 50, 2 ** 40, 2 ** 50, 129, 130, 131]) receive(number);

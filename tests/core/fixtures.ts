@@ -100,6 +100,10 @@ export class VirtualPlatform implements Platform {
     };
   }
 
+  turn(callback: () => void): void {
+    this.after(0, callback);
+  }
+
   soon(callback: () => void): void {
     this.#soon.push(callback);
   }

@@ -1,8 +1,8 @@
-import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
 import { Pattern } from "../../core/pattern.ts";
 import { GroupReceiver } from "../../core/group_receiver.ts";
-import { Random, viewOf } from "./fixtures.ts";
+import { KiB, MiB, Random, viewOf } from "./fixtures.ts";
 import { calm, group, GroupWorld, largest, type WorldOptions } from "./group_world.ts";
 
 const totals = (world: GroupWorld) =>
@@ -242,6 +242,49 @@ Deno.test("frames that are sealed rightly and make no sense are counted, never t
     }),
     { numRuns: 200 },
   );
+});
+
+/** Publishes more than the rate, for a while. */
+function flood(world: GroupWorld, milliseconds: number): number {
+  let held = 0;
+  for (let i = 0; i < milliseconds; i++) {
+    for (let k = 0; k < 4; k++) if (!world.publish("a", 10)) held++;
+    world.run(1);
+  }
+  return held;
+}
+
+const small = { retain: 256 * KiB, memory: 64 * MiB };
+
+Deno.test("publishers are held, so that what was sent of late can be sent again: nothing is lost", () => {
+  const rough = { loss: 5, doubled: 0, jitter: 1 };
+  const world = new GroupWorld({ seed: 16, limits: small, rate: 1_000_000, weather: rough, receivers: 2 });
+  world.run(10);
+  assertGreater(flood(world, 800), 100);
+  world.run(5000);
+  world.assertComplete();
+  assert(totals(world).every(({ lost }) => lost === 0));
+  assertEquals(world.sender.counts.expired, 0);
+});
+
+Deno.test("where retention is faster than the rate, what was not sent and what is gone is reported soon", () => {
+  const rough = { loss: 5, doubled: 0, jitter: 1 };
+  const lagged: number[] = [];
+  const world = new GroupWorld({
+    seed: 17,
+    limits: small,
+    rate: 500_000,
+    weather: rough,
+    wait: false,
+    onLagged: (_topic, first, last) => lagged.push(last - first + 1),
+  });
+  world.run(10);
+  assertEquals(flood(world, 800), 0);
+  world.run(5000);
+  world.assertComplete();
+  const [{ got, lost }] = totals(world) as [{ got: number; lost: number }];
+  assertGreater(got, 1000);
+  assertGreaterOrEqual(lost, lagged.reduce((sum, count) => sum + count, 0));
 });
 
 const weather = fc.record({

@@ -129,6 +129,7 @@ export interface WorldOptions {
   readonly session?: Partial<GroupSessionOptions>;
   readonly wants?: (topic: string) => boolean;
   readonly wait?: boolean;
+  readonly onLagged?: (topic: string, first: number, last: number) => void;
 }
 
 export class GroupWorld {
@@ -168,6 +169,7 @@ export class GroupWorld {
       largest,
       rate: options.rate ?? 12_500_000,
       wait: options.wait ?? true,
+      ...(options.onLagged && { onLagged: options.onLagged }),
     });
     for (let i = 0; i < (options.receivers ?? 1); i++) this.join();
   }

@@ -45,6 +45,23 @@ Deno.test("what is below a number goes, in whole ranges and in part", () => {
   assertEquals([spans(missing), missing.count], [[], 0]);
 });
 
+Deno.test("the ranges between two numbers are cut where they reach beyond", () => {
+  const missing = new Missing();
+  missing.add(1, 10, 0, 0);
+  missing.add(12, 12, 0, 0);
+  missing.add(14, 20, 0, 0);
+  for (const range of missing.within(4, 15)) range.since = -Infinity;
+  assertEquals(missing.ranges.map(({ first, last, since }) => [first, last, since]), [
+    [1, 3, 0],
+    [4, 10, -Infinity],
+    [12, 12, -Infinity],
+    [14, 15, -Infinity],
+    [16, 20, 0],
+  ]);
+  assertEquals([...missing.within(11, 11)], []);
+  assertEquals(missing.count, 18);
+});
+
 Deno.test("it holds exactly the numbers that were added and not removed", () => {
   const step = fc.record({ kind: fc.constantFrom("add", "remove", "below", "split"), at: fc.nat(60), more: fc.nat(9) });
   fc.assert(fc.property(fc.array(step, { maxLength: 80 }), (steps) => {

@@ -1,0 +1,48 @@
+/**
+ * What core asks of a transport that carries datagrams.
+ *
+ * @module
+ */
+
+/** Where a datagram comes from, or goes to. */
+export interface Address {
+  /** A name or an address; an IPv6 address without brackets. */
+  readonly host: string;
+  /** 1 to 65,535. */
+  readonly port: number;
+  /** Both, as an endpoint has them: two addresses are the same when their texts are. */
+  readonly text: string;
+}
+
+/** A datagram that came: how long it is, and from whom. */
+export interface Arrived {
+  /** Bytes of it. */
+  readonly length: number;
+  /** Who sent it. */
+  readonly from: Address;
+}
+
+/**
+ * One UDP socket: sized, lossy, addressed.
+ *
+ * - At most one `send` and at most one `receive` are pending at a time; the caller sees to it.
+ * - `close` is idempotent, and ends a pending `receive`.
+ */
+export interface DatagramPort extends Disposable {
+  /** Where it can be reached; the host as it was bound. */
+  readonly address: Address;
+  /**
+   * Sends one datagram, whole. Whether it arrives is not known.
+   *
+   * @throws {TransportError} when the system does not take it: it is too large, or there is no way to there
+   */
+  send(bytes: Uint8Array, to: Address): Promise<void>;
+  /**
+   * Receives the next datagram into `into`; what does not fit is cut off.
+   *
+   * @returns what came, or `null` once the port is closed
+   */
+  receive(into: Uint8Array): Promise<Arrived | null>;
+  /** Ends it. */
+  close(): void;
+}

@@ -1,0 +1,102 @@
+/**
+ * Carries what a group's sender makes to the network, at its pace, and requests to the sender.
+ *
+ * @module
+ */
+
+import type { Platform } from "./connection.ts";
+import type { Address, DatagramPort } from "./datagram_port.ts";
+import type { GroupSender } from "./group_sender.ts";
+
+/** The largest datagram that is received: requests are far smaller. */
+const largestRequest = 2048;
+/** The runtime's timers are this coarse, in milliseconds: what is due sooner is waited for turn by turn. */
+const timerStep = 1.5;
+
+/** Runs one {@linkcode GroupSender} over one port. */
+export class GroupTransmitter implements Disposable {
+  /** Datagrams that the system did not take; the last reason. */
+  failed = 0;
+  failure: Error | null = null;
+  readonly #platform: Platform;
+  readonly #sender: GroupSender<Address>;
+  readonly #port: DatagramPort;
+  readonly #group: Address;
+  #closed = false;
+  #idle: (() => void) | null = null;
+
+  /**
+   * Takes the port over.
+   *
+   * @param group where the group is
+   */
+  constructor(platform: Platform, sender: GroupSender<Address>, port: DatagramPort, group: Address) {
+    this.#platform = platform;
+    this.#sender = sender;
+    this.#port = port;
+    this.#group = group;
+    sender.wake = () => this.#idle?.();
+  }
+
+  /** Sends and receives until it is closed, or the sender has finished. */
+  async run(): Promise<void> {
+    const listening = this.#listen();
+    await this.#send();
+    this[Symbol.dispose]();
+    await listening;
+  }
+
+  /** Sends nothing more. */
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#idle?.();
+    this.#sender.close();
+    this.#port.close();
+  }
+
+  async #send(): Promise<void> {
+    const bytes = new Uint8Array(65_536);
+    const view = new DataView(bytes.buffer);
+    while (!this.#closed && !this.#sender.finished) {
+      const now = this.#platform.now();
+      const length = this.#sender.next(bytes, view, now);
+      if (length === 0) await this.#pause(this.#sender.dueAt(now) - now);
+      else {
+        try {
+          await this.#port.send(bytes.subarray(0, length), this.#sender.to ?? this.#group);
+        } catch (error) {
+          // As a datagram that is lost on its way: it is asked for again.
+          this.failed++;
+          this.failure = error as Error;
+        }
+      }
+    }
+  }
+
+  /** Waits so many milliseconds, or until there is something. */
+  #pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = milliseconds < timerStep
+        ? (this.#platform.turn(() => done()), () => {})
+        : this.#platform.after(milliseconds, () => done());
+      const done = () => {
+        if (this.#idle !== done) return;
+        this.#idle = null;
+        cancel();
+        resolve();
+      };
+      this.#idle = done;
+    });
+  }
+
+  async #listen(): Promise<void> {
+    const bytes = new Uint8Array(largestRequest);
+    const view = new DataView(bytes.buffer);
+    for (;;) {
+      const arrived = await this.#port.receive(bytes);
+      if (arrived === null) return;
+      this.#sender.received(bytes, view, 0, arrived.length, arrived.from, this.#platform.now());
+    }
+  }
+}
