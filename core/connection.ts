@@ -64,6 +64,15 @@ export interface Platform {
   crc32(bytes: Uint8Array, seed?: number): number;
   /** HMAC-SHA-256 (RFC 2104) of `bytes`: 32 bytes. */
   mac(key: Uint8Array, bytes: Uint8Array): Uint8Array;
+  /** HKDF-SHA-256 (RFC 5869): `length` bytes made from a key, which only who has it can make. */
+  hkdf(key: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Uint8Array;
+  /**
+   * AES-256-GCM (NIST SP 800-38D), in place: `bytes` from `body` to `end` are encrypted, those from `start` to `body` are
+   * authenticated with them, and the tag of 16 bytes goes behind `end`.
+   */
+  encrypt(key: Uint8Array, nonce: Uint8Array, bytes: Uint8Array, start: number, body: number, end: number): void;
+  /** The reverse of {@linkcode encrypt}. Returns whether the tag is right; where it is not, what was encrypted is undefined. */
+  decrypt(key: Uint8Array, nonce: Uint8Array, bytes: Uint8Array, start: number, body: number, end: number): boolean;
   /** Fills `into` with bytes that cannot be predicted. */
   random(into: Uint8Array): void;
   /** Monotonic milliseconds, for deadlines. */

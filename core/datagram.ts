@@ -94,9 +94,10 @@ export function writeDatagramHeader(bytes: Uint8Array, view: DataView, start: nu
 /**
  * Why a datagram is of no use; they are counted. `foreign`: of another protocol or group, which ports that are shared bring;
  * `version`: of one that is not known; `damaged`: the seal is wrong, which with a key is also what a wrong key looks like;
- * `plain`: not encrypted, though a key is set; `encrypted`: the other way round.
+ * `plain`: not encrypted, though a key is set; `encrypted`: the other way round; `repeated`: it came before, or is too old to
+ * tell.
  */
-export type DatagramFault = "foreign" | "version" | "plain" | "encrypted" | "damaged";
+export type DatagramFault = "foreign" | "version" | "plain" | "encrypted" | "damaged" | "repeated";
 
 /**
  * What is wrong with a datagram that came, or `null` if nothing is: then its frames begin behind its header, and end before

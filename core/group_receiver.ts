@@ -8,12 +8,16 @@
 
 import { hex, noId, readU64 } from "./bytes.ts";
 import type { Platform } from "./connection.ts";
+import type { Values } from "./control.ts";
 import { type DatagramFault, inDatagram, openDatagram, type Seal, writeDatagramHeader } from "./datagram.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import { repair } from "./group_frames.ts";
 import { mostNames } from "./group_requests.ts";
 import { GroupSession, type GroupSessionOptions } from "./group_session.ts";
+import { GroupSuspects } from "./group_suspects.ts";
 import type { TopicEvents } from "./group_topics.ts";
+import { ReplayWindow } from "./replay_window.ts";
+import { replaySpan } from "./replays.ts";
 
 /** The most senders of one group at a time; one that is silent makes room for another. */
 export const mostSenders = 64;
@@ -31,8 +35,11 @@ export interface GroupReceiverOptions extends GroupSessionOptions {
   readonly group: number;
 }
 
-/** Why a datagram was dropped, besides what {@linkcode DatagramFault} has: there are too many senders. */
-export type DropReason = DatagramFault | "senders";
+/**
+ * Why a datagram was dropped, besides what {@linkcode DatagramFault} has. `senders`: there are too many; `unproven`: with a key,
+ * a session that was not heard before may be a recorded one, until it says the time or answers to this receiver.
+ */
+export type DropReason = DatagramFault | "senders" | "unproven";
 
 /** Who is told what happens in a group. */
 export interface GroupEvents<A> {
@@ -49,6 +56,8 @@ interface Sender<A> {
   readonly name: string;
   readonly from: A;
   readonly session: GroupSession;
+  /** With a key: which of its datagrams came. */
+  readonly replay: ReplayWindow;
   heardAt: number;
   /** It has ended. It is remembered until it is silent, or what it still says would be taken for a new one. */
   ended: boolean;
@@ -70,21 +79,29 @@ export class GroupReceiver<A> {
   requests = 0;
   /** Who gets the datagram that {@linkcode next} made. */
   to: A | null = null;
-  readonly #platform: Platform;
+  readonly #platform: Pick<Platform, "random" | "time">;
   readonly #seal: Seal;
   readonly #options: GroupReceiverOptions;
   readonly #events: GroupEvents<A>;
   readonly #senders: Sender<A>[] = [];
+  /** With a key: sessions that have not proven that they are not recorded ones. */
+  readonly #suspects: GroupSuspects<A>;
   readonly #id = new Uint8Array(16);
   readonly #writer = new FrameWriter();
   readonly #random = new Uint32Array(1);
   #counter = 1;
 
-  constructor(platform: Platform, seal: Seal, options: GroupReceiverOptions, events: GroupEvents<A>) {
+  constructor(
+    platform: Pick<Platform, "random" | "time">,
+    seal: Seal,
+    options: GroupReceiverOptions,
+    events: GroupEvents<A>,
+  ) {
     this.#platform = platform;
     this.#seal = seal;
     this.#options = options;
     this.#events = events;
+    this.#suspects = new GroupSuspects(platform);
     platform.random(this.#id);
   }
 
@@ -100,9 +117,10 @@ export class GroupReceiver<A> {
       this.#drop(fault);
       return;
     }
-    const sender = this.#find(bytes, start) ?? this.#join(bytes, view, start, from, now);
-    if (sender === null) {
-      this.#drop("senders");
+    const sender = this.#find(bytes, start) ?? this.#meet(bytes, view, start, end - this.#seal.length, from, now);
+    if (sender === null) return;
+    if (this.#seal.flag !== 0 && !sender.replay.accept(readU64(view, start + inDatagram.counter))) {
+      this.#drop("repeated");
       return;
     }
     sender.heardAt = now;
@@ -115,6 +133,7 @@ export class GroupReceiver<A> {
 
   /** Gives up what is missing for too long, and whom was not heard for long. */
   expire(now: number): void {
+    this.#suspects.expire(now);
     for (const sender of this.#senders.slice()) {
       if (!sender.ended) sender.session.expire(now);
       const silent = now - sender.heardAt >= silence;
@@ -136,12 +155,15 @@ export class GroupReceiver<A> {
       const length = this.#request(sender, bytes, view, now);
       if (length > 0) return length;
     }
-    return 0;
+    const question = this.#suspects.ask(now);
+    if (question === null) return 0;
+    const { target, from, nonce } = question;
+    return this.#make(bytes, view, from, { target, cookie: noId, nonce, ranges: [], topics: [] });
   }
 
   /** When to call {@linkcode expire} and {@linkcode next}, if nothing comes before. */
   get dueAt(): number {
-    let due = Infinity;
+    let due = this.#options.repair ? this.#suspects.dueAt : Infinity;
     for (const { session, heardAt, ended, cookieAt, answerAt, namesAt } of this.#senders) {
       due = Math.min(due, heardAt + silence);
       if (ended) continue;
@@ -160,34 +182,27 @@ export class GroupReceiver<A> {
 
   #request(sender: Sender<A>, bytes: Uint8Array, view: DataView, now: number): number {
     const { session } = sender;
-    const writer = this.#writer;
-    writer.clear(true);
     const { cookie, nonce, arrivals } = session;
     const target = sender.name;
     if (cookie === noId) {
       if (now < sender.answerAt || (now < sender.cookieAt && !needsCookie(session))) return 0;
       sender.answerAt = now + sender.pause;
       sender.pause = Math.min(longestPause, 2 * sender.pause);
-      repair.write(writer, { target, cookie, nonce, ranges: [], topics: [] });
-    } else {
-      const ranges = arrivals.ask(now);
-      const topics = now >= sender.namesAt ? session.unknown(mostNames) : [];
-      if (ranges.length === 0 && topics.length === 0) return 0;
-      if (topics.length > 0) sender.namesAt = now + namePause;
-      repair.write(writer, {
-        target,
-        cookie,
-        nonce,
-        ranges: ranges.map((range) => ({ ...range })),
-        topics: topics.map((topic) => ({ topic })),
-      });
+      return this.#make(bytes, view, sender.from, { target, cookie, nonce, ranges: [], topics: [] });
     }
-    this.requests++;
-    this.to = sender.from;
-    return this.#finish(bytes, view);
+    const ranges = arrivals.ask(now).map((range) => ({ ...range }));
+    const topics = now >= sender.namesAt ? session.unknown(mostNames).map((topic) => ({ topic })) : [];
+    if (ranges.length === 0 && topics.length === 0) return 0;
+    if (topics.length > 0) sender.namesAt = now + namePause;
+    return this.#make(bytes, view, sender.from, { target, cookie, nonce, ranges, topics });
   }
 
-  #finish(bytes: Uint8Array, view: DataView): number {
+  /** A datagram with one request. */
+  #make(bytes: Uint8Array, view: DataView, to: A, values: Values<typeof repair.fields>): number {
+    this.requests++;
+    this.to = to;
+    this.#writer.clear(true);
+    repair.write(this.#writer, values);
     const { group } = this.#options;
     const header = { flags: this.#seal.flag, group, session: this.#id, counter: this.#counter++, number: 1 };
     const start = writeDatagramHeader(bytes, view, 0, header);
@@ -208,21 +223,35 @@ export class GroupReceiver<A> {
     return null;
   }
 
-  #join(bytes: Uint8Array, view: DataView, start: number, from: A, now: number): Sender<A> | null {
+  /** A session that was not heard before. */
+  #meet(bytes: Uint8Array, view: DataView, start: number, end: number, from: A, now: number): Sender<A> | null {
     const id = bytes.slice(start + inDatagram.session, start + inDatagram.session + 16);
-    if (this.#senders.length === mostSenders) return null;
     const name = hex(id);
-    const nonce = new Uint8Array(16);
-    this.#platform.random(nonce);
-    const number = readU64(view, start + inDatagram.number);
+    if (this.#senders.length === mostSenders) {
+      this.#drop("senders");
+      return null;
+    }
+    const nonce = this.#seal.flag === 0
+      ? this.#suspects.nonce()
+      : this.#suspects.met(name, bytes, view, start, end, from, now);
+    if (nonce === null) {
+      this.#drop("unproven");
+      return null;
+    }
+    return this.#join(id, name, nonce, readU64(view, start + inDatagram.number), from, now);
+  }
+
+  #join(id: Uint8Array, name: string, nonce: string, number: number, from: A, now: number): Sender<A> {
     const events = this.#events.joined(name, from);
-    const session = new GroupSession(number, this.#options, events, hex(nonce), () => this.#chance());
+    const session = new GroupSession(number, this.#options, events, nonce, () => this.#chance());
+    const replay = new ReplayWindow(replaySpan);
     const cookieAt = now + this.#chance() * cookieWithin;
     const sender = {
       id,
       name,
       from,
       session,
+      replay,
       heardAt: now,
       ended: false,
       cookieAt,

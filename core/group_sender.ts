@@ -7,12 +7,13 @@
  */
 
 import { type AskedRange, mostAsked, mostRanges } from "./arrivals.ts";
-import { hex } from "./bytes.ts";
+import { hex, readU64 } from "./bytes.ts";
 import type { Platform } from "./connection.ts";
 import {
   bodyOf,
   type DatagramFault,
   datagramHeader,
+  inDatagram,
   openDatagram,
   type Seal,
   writeDatagramHeader,
@@ -26,6 +27,7 @@ import { GroupTable } from "./group_table.ts";
 import { Pacer } from "./pacer.ts";
 import type { Pattern } from "./pattern.ts";
 import { RepairQueue } from "./repair_queue.ts";
+import { Replays } from "./replays.ts";
 import type { Topic } from "./topic.ts";
 import type { Interest, Topics } from "./topics.ts";
 
@@ -43,6 +45,8 @@ const adaptInterval = 50;
 const leastShare = 1 / 32;
 /** A receiver that asks for what is so many datagrams back has trouble to follow. */
 const farBehind = 2048;
+/** The most receivers whose requests are known when they come again. */
+const mostReceivers = 1024;
 /** The most ranges of datagrams that wait to be told that they cannot be sent again. */
 const mostGone = 1024;
 /** Having held publishers for too long, it does not for so many milliseconds. */
@@ -97,6 +101,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   readonly #table: GroupTable;
   readonly #repairs = new RepairQueue<A>();
   readonly #writer = new FrameWriter();
+  /** Of receivers, where what they send is encrypted. */
+  readonly #replays = new Replays(mostReceivers);
   /** What goes at all, what is new, and what is sent again. */
   readonly #pacer: Pacer;
   readonly #newPacer: Pacer;
@@ -171,9 +177,15 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   received(bytes: Uint8Array, view: DataView, start: number, end: number, from: A, now: number): DatagramFault | null {
     const fault = openDatagram(this.#seal, bytes, view, start, end, this.#options.group);
     if (fault !== null) return fault;
+    if (this.#seal.flag !== 0 && !this.#isNew(bytes, view, start)) return "repeated";
     this.requests.received(bytes, view, bodyOf(bytes, start), end - this.#seal.length, from, now);
     if (this.requests.pending) this.wake();
     return null;
+  }
+
+  #isNew(bytes: Uint8Array, view: DataView, start: number): boolean {
+    const session = bytes.subarray(start + inDatagram.session, start + inDatagram.session + 16);
+    return this.#replays.accept(hex(session), readU64(view, start + inDatagram.counter));
   }
 
   again(ranges: readonly AskedRange[], from: A, now: number): void {

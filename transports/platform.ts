@@ -5,11 +5,11 @@
  */
 
 // From `node:` even where a global would do: examples in core import this file, and there those globals have no types.
-import { createHmac, randomFillSync } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { setImmediate } from "node:timers";
 import { crc32 } from "node:zlib";
 import type { Platform } from "../core/connection.ts";
+import { cryptography } from "./cryptography.ts";
 
 /** The runtime's timers go no further, in milliseconds: 24 days. Longer ones are set again. */
 const longestTimer = 2 ** 31 - 1;
@@ -37,8 +37,7 @@ export function createPlatform(now: () => number = () => performance.now(), wall
   let origin = wall() - now();
   return {
     crc32: (bytes, seed = 0) => crc32(bytes, seed),
-    mac: (key, bytes) => createHmac("sha256", key).update(bytes).digest(),
-    random: (into) => void randomFillSync(into),
+    ...cryptography,
     now,
     time() {
       const elapsed = now();

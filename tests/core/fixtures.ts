@@ -1,6 +1,5 @@
 /** What the tests of core share: frames, seeded randomness, and a platform with a clock that only tests move. */
 
-import { createHmac } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { MemoryBudget } from "../../core/memory.ts";
 import type { Platform } from "../../core/connection.ts";
@@ -12,6 +11,7 @@ import type { Source, TakeOutcome } from "../../core/output.ts";
 import { varintLength, writeVarint } from "../../core/payload.ts";
 import { SegmentPool } from "../../core/segment_pool.ts";
 import { writeU64 } from "../../core/bytes.ts";
+import { cryptography } from "../../transports/cryptography.ts";
 
 export const KiB = 1024;
 export const MiB = 1024 * KiB;
@@ -76,9 +76,10 @@ export class VirtualPlatform implements Platform {
     return crc32(bytes, seed);
   }
 
-  mac(key: Uint8Array, bytes: Uint8Array): Uint8Array {
-    return createHmac("sha256", key).update(bytes).digest();
-  }
+  readonly mac = cryptography.mac;
+  readonly hkdf = cryptography.hkdf;
+  readonly encrypt = cryptography.encrypt;
+  readonly decrypt = cryptography.decrypt;
 
   random(into: Uint8Array): void {
     into.set(this.#random.bytes(into.length));

@@ -1,0 +1,90 @@
+/**
+ * The seal of datagrams that are encrypted: AES-256-GCM, with the header authenticated.
+ *
+ * Every session has a key of its own, made from the group's (HKDF, RFC 5869) with its id as the salt and its role as the info:
+ * so a counter that begins anew with each session never repeats a nonce, and what a receiver has sent is never taken for
+ * what a sender has.
+ *
+ * @module
+ */
+
+import { encodeText, hex } from "./bytes.ts";
+import type { Platform } from "./connection.ts";
+import { DatagramFlag, datagramHeader, inDatagram, type Seal } from "./datagram.ts";
+
+/** Who sends: the sender of a group, or a receiver that asks for something. */
+export type GroupRole = "sender" | "receiver";
+
+/** Bytes of a group's key. */
+export const groupKeyLength = 32;
+const tagLength = 16;
+const nonceLength = 12;
+/** The most sessions whose keys are remembered: making one takes longer than opening a datagram. */
+const mostKeys = 128;
+
+/** The keys of one role's sessions. */
+class SessionKeys {
+  readonly #platform: Pick<Platform, "hkdf">;
+  readonly #groupKey: Uint8Array;
+  readonly #info: Uint8Array;
+  readonly #keys = new Map<string, Uint8Array>();
+  /** The session that was asked for last, and its key. */
+  readonly #last = new Uint8Array(16);
+  #lastKey: Uint8Array | null = null;
+
+  constructor(platform: Pick<Platform, "hkdf">, groupKey: Uint8Array, role: GroupRole) {
+    this.#platform = platform;
+    this.#groupKey = groupKey;
+    this.#info = encodeText(`stream group ${role}`);
+  }
+
+  /** The key of the session whose id stands at `at`. */
+  of(bytes: Uint8Array, at: number): Uint8Array {
+    const last = this.#last;
+    let same = 0;
+    while (same < last.length && last[same] === bytes[at + same]) same++;
+    if (same === last.length && this.#lastKey !== null) return this.#lastKey;
+    last.set(bytes.subarray(at, at + last.length));
+    const name = hex(last);
+    let key = this.#keys.get(name);
+    if (key === undefined) {
+      if (this.#keys.size >= mostKeys) this.#keys.delete(this.#keys.keys().next().value!);
+      key = this.#platform.hkdf(this.#groupKey, last, this.#info, groupKeyLength);
+      this.#keys.set(name, key);
+    }
+    return this.#lastKey = key;
+  }
+}
+
+/**
+ * Encrypts what one role sends, and decrypts what the other one does.
+ *
+ * @param groupKey 32 bytes that all who are in the group have
+ * @param role of who uses this seal
+ */
+export function encryptedSeal(
+  platform: Pick<Platform, "hkdf" | "encrypt" | "decrypt">,
+  groupKey: Uint8Array,
+  role: GroupRole,
+): Seal {
+  const own = new SessionKeys(platform, groupKey, role);
+  const other = new SessionKeys(platform, groupKey, role === "sender" ? "receiver" : "sender");
+  const nonce = new Uint8Array(nonceLength);
+  const nonceOf = (bytes: Uint8Array, start: number) => {
+    nonce.set(bytes.subarray(start + inDatagram.counter, start + inDatagram.counter + 8), nonceLength - 8);
+    return nonce;
+  };
+  return {
+    length: tagLength,
+    flag: DatagramFlag.encrypted,
+    close(bytes, _view, start, end) {
+      const key = own.of(bytes, start + inDatagram.session);
+      platform.encrypt(key, nonceOf(bytes, start), bytes, start, start + datagramHeader, end);
+    },
+    open(bytes, _view, start, end) {
+      const key = other.of(bytes, start + inDatagram.session);
+      const body = start + bytes[start + inDatagram.header]!;
+      return platform.decrypt(key, nonceOf(bytes, start), bytes, start, body, end - tagLength);
+    },
+  };
+}
