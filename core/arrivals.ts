@@ -31,7 +31,7 @@ export interface ArrivalOptions {
    * another receiver may be as quick to ask for it.
    */
   readonly wait: number;
-  /** For how many milliseconds a datagram is missed before it is given up. */
+  /** For how many milliseconds a datagram is missed, and none is repaired, before it is given up. */
   readonly patience: number;
   /** Whether anything is asked for. */
   readonly repair: boolean;
@@ -198,11 +198,7 @@ export class Arrivals {
       if (most === 0) continue;
       if (most <= range.last - range.first) this.#missing.split(index, most);
       const count = range.last - range.first + 1;
-      if (range.tries === 0) {
-        this.#outstanding += count;
-        // Where others were repaired meanwhile, these had to wait for their turn.
-        if (this.#repairedAt > range.since) range.since = now;
-      }
+      if (range.tries === 0) this.#outstanding += count;
       range.due = now + this.#pause(range.tries++);
       asked.push({ first: range.first, count });
       room -= count;
@@ -269,10 +265,12 @@ export class Arrivals {
     if (range !== null && range.tries > 0) this.#outstanding--;
   }
 
-  /** When a range is given up: when it was asked for in vain for so long, or no repair has come at all. */
-  #endOf({ since, tries }: MissingRange): number {
-    if (since === -Infinity) return -Infinity;
-    return (tries > 0 ? since : Math.max(since, this.#repairedAt)) + this.#options.patience;
+  /**
+   * When a range is given up: when no repair has come for so long. While others are repaired it may only have to wait for its
+   * turn; and of what cannot be repaired the sender says so.
+   */
+  #endOf({ since }: MissingRange): number {
+    return since === -Infinity ? since : Math.max(since, this.#repairedAt) + this.#options.patience;
   }
 
   #deliverKept(): void {

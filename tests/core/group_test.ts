@@ -300,10 +300,17 @@ Deno.test("over any network every receiver ends with every message once and in o
     weather,
     rate: fc.constantFrom(500_000, 12_500_000),
   });
+  const partition = fc.constantFrom(0, 20, 500);
+  const keyed = fc.boolean();
   fc.assert(
-    fc.property(worlds, (options) => {
-      const world = new GroupWorld(options);
-      const published = traffic(world, 200);
+    fc.property(worlds, partition, keyed, (options, partition, keyed) => {
+      const world = new GroupWorld({ ...options, ...(keyed && { key: new Random(options.seed).bytes(32) }) });
+      let published = traffic(world, 100);
+      // Nobody hears anybody for a while.
+      world.weather = { ...calm, loss: 100 };
+      published += traffic(world, partition);
+      world.weather = options.weather!;
+      published += traffic(world, 100);
       world.run(3000);
       world.weather = calm;
       world.run(6000);
