@@ -29,7 +29,7 @@ export const mostPatterns = 64;
 export const largestSequence = Number.MAX_SAFE_INTEGER;
 /** The most bytes of one write, unless a single frame is larger. */
 export const largestWrite = 256 * KiB;
-/** What an idle read holds. */
+/** What a read holds that waits: at first, and where the memory for incoming bytes is short. */
 export const idleRead = 4 * KiB;
 /** How long an acknowledgement waits at most to go with others, or with something else, in milliseconds. */
 export const ackDelay = 20;
