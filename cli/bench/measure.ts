@@ -34,8 +34,6 @@ export async function measure(options: BenchOptions, signal: AbortSignal): Promi
   using log = new Log(options.log);
   const size = new Messages(await bodyOf(options)).size;
   const congestion = await congestionControl();
-  const hint = congestionHint(congestion);
-  if (hint !== null) log.info(hint);
   const contenders = await contendersOf(options, log, signal);
   const rounds = options.rounds ?? (contenders.length > 1 ? comparedRounds : 1);
   using live = terminalLive(options.log.quiet || options.log.format === "json");
@@ -84,6 +82,8 @@ export async function measure(options: BenchOptions, signal: AbortSignal): Promi
     const servers = contenders.flatMap(({ kind, commandLine }) =>
       commandLine === null ? [] : [{ target: kind, commandLine }]
     );
+    const hint = results.length > 0 ? congestionHint(congestion) : null;
+    if (hint !== null) say(hint);
     if (results.length > 0) await show(options, results, metaOf(options, date, systemText(congestion), servers));
   }
   return status;
