@@ -9,6 +9,9 @@
 
 const upper = 2 ** 32;
 
+/** Bytes of an id. */
+export const idLength = 16;
+
 /** Reads a u64. Values of 2^53 and above lose their low bits; callers bound them. */
 export function readU64(view: DataView, at: number): number {
   return view.getUint32(at + 4, true) * upper + view.getUint32(at, true);
@@ -49,6 +52,19 @@ export function unhex(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length >> 1);
   for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(text.slice(2 * i, 2 * i + 2), 16);
   return bytes;
+}
+
+/** 128 bits that nobody can guess, in hexadecimal. */
+export function randomId(platform: { random(into: Uint8Array): void }): string {
+  const bytes = new Uint8Array(idLength);
+  platform.random(bytes);
+  return hex(bytes);
+}
+
+/** Whether an id stands at `at`. */
+export function idStandsAt(id: Uint8Array, bytes: Uint8Array, at: number): boolean {
+  for (let i = 0; i < idLength; i++) if (id[i] !== bytes[at + i]) return false;
+  return true;
 }
 
 /** The id that stands for "none": 16 zero bytes. */

@@ -91,6 +91,45 @@ export function writeDatagramHeader(bytes: Uint8Array, view: DataView, start: nu
   return start + datagramHeader;
 }
 
+/** Makes the datagrams of one session. It alone counts them: with a key, no counter may ever come twice. */
+export class DatagramWriter {
+  readonly #seal: Seal;
+  readonly #group: number;
+  readonly #session: Uint8Array;
+  #counter = 1;
+
+  /** @param session id: 16 bytes */
+  constructor(seal: Seal, group: number, session: Uint8Array) {
+    this.#seal = seal;
+    this.#group = group;
+    this.#session = session;
+  }
+
+  /**
+   * Completes a datagram: its frames stand behind where its header goes, which is at the beginning.
+   *
+   * @param end where the frames end
+   * @returns how long the datagram is
+   */
+  finish(bytes: Uint8Array, view: DataView, end: number, flags: number, number: number): number {
+    writeDatagramHeader(bytes, view, 0, {
+      flags: flags | this.#seal.flag,
+      group: this.#group,
+      session: this.#session,
+      counter: this.#counter++,
+      number,
+    });
+    this.#seal.close(bytes, view, 0, end);
+    return end + this.#seal.length;
+  }
+
+  /** Makes a datagram of control frames. `next` is the number that the session's next numbered one will have. */
+  control(bytes: Uint8Array, view: DataView, frames: Uint8Array, next: number): number {
+    bytes.set(frames, datagramHeader);
+    return this.finish(bytes, view, datagramHeader + frames.length, 0, next);
+  }
+}
+
 /**
  * Why a datagram is of no use; they are counted. `foreign`: of another protocol or group, which ports that are shared bring;
  * `version`: of one that is not known; `damaged`: the seal is wrong, which with a key is also what a wrong key looks like;

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { encodeText, hex } from "./bytes.ts";
+import { encodeText, hex, idLength, idStandsAt } from "./bytes.ts";
 import type { Platform } from "./connection.ts";
 import { DatagramFlag, datagramHeader, inDatagram, type Seal } from "./datagram.ts";
 
@@ -29,7 +29,7 @@ class SessionKeys {
   readonly #info: Uint8Array;
   readonly #keys = new Map<string, Uint8Array>();
   /** The session that was asked for last, and its key. */
-  readonly #last = new Uint8Array(16);
+  readonly #last = new Uint8Array(idLength);
   #lastKey: Uint8Array | null = null;
 
   constructor(platform: Pick<Platform, "hkdf">, groupKey: Uint8Array, role: GroupRole) {
@@ -41,9 +41,7 @@ class SessionKeys {
   /** The key of the session whose id stands at `at`. */
   of(bytes: Uint8Array, at: number): Uint8Array {
     const last = this.#last;
-    let same = 0;
-    while (same < last.length && last[same] === bytes[at + same]) same++;
-    if (same === last.length && this.#lastKey !== null) return this.#lastKey;
+    if (this.#lastKey !== null && idStandsAt(last, bytes, at)) return this.#lastKey;
     last.set(bytes.subarray(at, at + last.length));
     const name = hex(last);
     let key = this.#keys.get(name);

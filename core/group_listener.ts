@@ -78,7 +78,6 @@ export class GroupListener implements Disposable {
       this.#wakeAt(due, now);
       return;
     }
-    this.#receiver.expire(now);
     if (!this.#sending) this.#send();
   }
 
@@ -101,7 +100,6 @@ export class GroupListener implements Disposable {
   #wakeAt(due: number, now: number): void {
     if (due >= this.#timerAt || this.#closed) return;
     this.#cancel();
-    if (due === Infinity) return;
     this.#timerAt = due;
     this.#cancel = this.#platform.after(Math.max(0, due - now), () => {
       this.#timerAt = Infinity;

@@ -8,6 +8,7 @@
 import { Slice } from "./cursor.ts";
 import { DatagramFlag, datagramHeader, fragmentHeader } from "./datagram.ts";
 import type { GroupCursor } from "./group_cursor.ts";
+import { Queue } from "./queue.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentPool } from "./segment_pool.ts";
 import { TransmitIndex } from "./transmit_index.ts";
@@ -25,8 +26,7 @@ export class GroupPacker {
   /** Where the frames of a datagram end at most. */
   readonly #limit: number;
   readonly #index = new TransmitIndex(indexed, indexedPieces);
-  #queue: GroupCursor[] = [];
-  #head = 0;
+  readonly #queue = new Queue<GroupCursor>();
   /** What was taken of a log and has not gone: it is pinned. */
   readonly #carried = new Slice();
   #carriedOf: GroupCursor | null = null;
@@ -46,7 +46,7 @@ export class GroupPacker {
 
   /** Whether there is something new to pack. */
   get unsent(): boolean {
-    return this.#carried.segment !== null || this.#head < this.#queue.length;
+    return this.#carried.segment !== null || this.#queue.length > 0;
   }
 
   /** A cursor has something. */
@@ -58,8 +58,7 @@ export class GroupPacker {
 
   /** A cursor is no more. What was taken of it still goes. */
   remove(cursor: GroupCursor): void {
-    this.#queue = this.#queue.slice(this.#head).filter((other) => other !== cursor);
-    this.#head = 0;
+    this.#queue.filter((other) => other !== cursor);
   }
 
   /** Sequence of the first message of a topic that was not packed. */
@@ -124,15 +123,14 @@ export class GroupPacker {
 
   /** Lets go of the logs. */
   close(): void {
-    this.#queue = [];
-    this.#head = 0;
+    this.#queue.filter(() => false);
     this.#drop();
   }
 
   /** Takes the next frames of a log: they are carried until they have gone. Returns whether there were any. */
   #take(most: number): boolean {
-    while (this.#head < this.#queue.length) {
-      const cursor = this.#shift();
+    for (let cursor = this.#queue.shift(); cursor !== undefined; cursor = this.#queue.shift()) {
+      cursor.queued = false;
       const outcome = cursor.take(most, this.#carried);
       // In turn: one that may have more goes to the end.
       if (outcome === "taken" || outcome === "lagged") this.add(cursor);
@@ -142,17 +140,6 @@ export class GroupPacker {
       return true;
     }
     return false;
-  }
-
-  #shift(): GroupCursor {
-    const cursor = this.#queue[this.#head++]!;
-    cursor.queued = false;
-    if (this.#head === this.#queue.length) this.#queue.length = this.#head = 0;
-    else if (this.#head >= 1024 && this.#head * 2 >= this.#queue.length) {
-      this.#queue.splice(0, this.#head);
-      this.#head = 0;
-    }
-    return cursor;
   }
 
   /** What was carried has gone. */

@@ -6,10 +6,10 @@
  * @module
  */
 
-import { hex, noId, readU64 } from "./bytes.ts";
+import { hex, idLength, idStandsAt, noId, randomId, readU64 } from "./bytes.ts";
 import type { Platform } from "./connection.ts";
 import type { Values } from "./control.ts";
-import { type DatagramFault, inDatagram, openDatagram, type Seal, writeDatagramHeader } from "./datagram.ts";
+import { type DatagramFault, DatagramWriter, inDatagram, openDatagram, type Seal } from "./datagram.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import { repair } from "./group_frames.ts";
 import { mostNames } from "./group_requests.ts";
@@ -86,10 +86,9 @@ export class GroupReceiver<A> {
   readonly #senders: Sender<A>[] = [];
   /** With a key: sessions that have not proven that they are not recorded ones. */
   readonly #suspects: GroupSuspects<A>;
-  readonly #id = new Uint8Array(16);
+  readonly #datagrams: DatagramWriter;
   readonly #writer = new FrameWriter();
   readonly #random = new Uint32Array(1);
-  #counter = 1;
 
   constructor(
     platform: Pick<Platform, "random" | "time">,
@@ -102,7 +101,9 @@ export class GroupReceiver<A> {
     this.#options = options;
     this.#events = events;
     this.#suspects = new GroupSuspects(platform);
-    platform.random(this.#id);
+    const id = new Uint8Array(idLength);
+    platform.random(id);
+    this.#datagrams = new DatagramWriter(seal, options.group, id);
   }
 
   /** The senders that are heard: their sessions, by id. */
@@ -203,36 +204,26 @@ export class GroupReceiver<A> {
     this.to = to;
     this.#writer.clear(true);
     repair.write(this.#writer, values);
-    const { group } = this.#options;
-    const header = { flags: this.#seal.flag, group, session: this.#id, counter: this.#counter++, number: 1 };
-    const start = writeDatagramHeader(bytes, view, 0, header);
-    bytes.set(this.#writer.bytes(), start);
-    const end = start + this.#writer.length;
-    this.#seal.close(bytes, view, 0, end);
-    return end + this.#seal.length;
+    // Nothing that a receiver sends is numbered.
+    return this.#datagrams.control(bytes, view, this.#writer.bytes(), 1);
   }
 
   #find(bytes: Uint8Array, start: number): Sender<A> | null {
     const at = start + inDatagram.session;
-    for (const sender of this.#senders) {
-      const { id } = sender;
-      let same = 0;
-      while (same < 16 && id[same] === bytes[at + same]) same++;
-      if (same === 16) return sender;
-    }
+    for (const sender of this.#senders) if (idStandsAt(sender.id, bytes, at)) return sender;
     return null;
   }
 
   /** A session that was not heard before. */
   #meet(bytes: Uint8Array, view: DataView, start: number, end: number, from: A, now: number): Sender<A> | null {
-    const id = bytes.slice(start + inDatagram.session, start + inDatagram.session + 16);
+    const id = bytes.slice(start + inDatagram.session, start + inDatagram.session + idLength);
     const name = hex(id);
     if (this.#senders.length === mostSenders) {
       this.#drop("senders");
       return null;
     }
     const nonce = this.#seal.flag === 0
-      ? this.#suspects.nonce()
+      ? randomId(this.#platform)
       : this.#suspects.met(name, bytes, view, start, end, from, now);
     if (nonce === null) {
       this.#drop("unproven");

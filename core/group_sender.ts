@@ -13,10 +13,10 @@ import {
   bodyOf,
   type DatagramFault,
   datagramHeader,
+  DatagramWriter,
   inDatagram,
   openDatagram,
   type Seal,
-  writeDatagramHeader,
 } from "./datagram.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import { type CursorOwner, GroupCursor } from "./group_cursor.ts";
@@ -96,6 +96,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   readonly #topics: Topics;
   readonly #options: GroupSenderOptions;
   readonly #seal: Seal;
+  readonly #datagrams: DatagramWriter;
   readonly #cursors = new Map<Topic, GroupCursor>();
   readonly #packer: GroupPacker;
   readonly #table: GroupTable;
@@ -107,7 +108,6 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   readonly #pacer: Pacer;
   readonly #newPacer: Pacer;
   readonly #repairPacer: Pacer;
-  #counter = 1;
   #beatAt: number;
   #beatPause = firstBeat;
   #adaptAt: number;
@@ -126,6 +126,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.historyBytes = topics.limits.retain / 2;
     this.#topics = topics;
     this.#seal = seal;
+    this.#datagrams = new DatagramWriter(seal, options.group, options.session);
     this.#options = options;
     this.patterns = options.patterns;
     this.requests = new GroupRequests(platform, hex(options.session), this);
@@ -181,11 +182,6 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.requests.received(bytes, view, bodyOf(bytes, start), end - this.#seal.length, from, now);
     if (this.requests.pending) this.wake();
     return null;
-  }
-
-  #isNew(bytes: Uint8Array, view: DataView, start: number): boolean {
-    const session = bytes.subarray(start + inDatagram.session, start + inDatagram.session + 16);
-    return this.#replays.accept(hex(session), readU64(view, start + inDatagram.counter));
   }
 
   again(ranges: readonly AskedRange[], from: A, now: number): void {
@@ -254,6 +250,11 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#packer.close();
   }
 
+  #isNew(bytes: Uint8Array, view: DataView, start: number): boolean {
+    const session = bytes.subarray(start + inDatagram.session, start + inDatagram.session + 16);
+    return this.#replays.accept(hex(session), readU64(view, start + inDatagram.counter));
+  }
+
   #join(topic: Topic, sequence: number): void {
     const cursor = new GroupCursor(this, topic, this.#packer.next, sequence);
     this.#cursors.set(topic, cursor);
@@ -273,7 +274,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     const end = this.#packer.pack(bytes, view);
     if (end === 0) return 0;
     this.counts.sent++;
-    const length = this.#finish(bytes, view, end, this.#packer.flags, this.#packer.number);
+    const length = this.#count(this.#datagrams.finish(bytes, view, end, this.#packer.flags, this.#packer.number));
     this.#pacer.spend(length);
     this.#newPacer.spend(length);
     this.movedAt = now;
@@ -293,7 +294,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
       }
       this.to = repair.to;
       this.counts.repaired++;
-      const length = this.#finish(bytes, view, end, this.#packer.flags, repair.number);
+      const length = this.#count(this.#datagrams.finish(bytes, view, end, this.#packer.flags, repair.number));
       this.#pacer.spend(length);
       this.#repairPacer.spend(length);
       return length;
@@ -334,16 +335,10 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
 
   /** A datagram of the control frames that were written. */
   #control(bytes: Uint8Array, view: DataView): number {
-    bytes.set(this.#writer.bytes(), datagramHeader);
-    return this.#finish(bytes, view, datagramHeader + this.#writer.length, 0, this.#packer.next);
+    return this.#count(this.#datagrams.control(bytes, view, this.#writer.bytes(), this.#packer.next));
   }
 
-  #finish(bytes: Uint8Array, view: DataView, end: number, flags: number, number: number): number {
-    const { group, session } = this.#options;
-    const header = { flags: flags | this.#seal.flag, group, session, counter: this.#counter++, number };
-    writeDatagramHeader(bytes, view, 0, header);
-    this.#seal.close(bytes, view, 0, end);
-    const length = end + this.#seal.length;
+  #count(length: number): number {
     this.counts.bytes += length;
     return length;
   }

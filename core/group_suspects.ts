@@ -6,7 +6,7 @@
  */
 
 import { BodyReader } from "./body_reader.ts";
-import { hex } from "./bytes.ts";
+import { randomId } from "./bytes.ts";
 import type { Platform } from "./connection.ts";
 import { bodyOf, DatagramFlag, eachFrame, inDatagram } from "./datagram.ts";
 import { ProtocolError } from "./errors.ts";
@@ -45,13 +45,6 @@ export class GroupSuspects<A> {
     this.#platform = platform;
   }
 
-  /** A nonce for requests: 128 random bits, in hexadecimal. */
-  nonce(): string {
-    const nonce = new Uint8Array(16);
-    this.#platform.random(nonce);
-    return hex(nonce);
-  }
-
   /**
    * A datagram of a session that was not heard before, opened and without its seal.
    *
@@ -69,11 +62,11 @@ export class GroupSuspects<A> {
     const suspect = this.#suspects.get(target);
     if (this.#proves(bytes, view, start, end, suspect?.nonce)) {
       this.#suspects.delete(target);
-      return suspect?.nonce ?? this.nonce();
+      return suspect?.nonce ?? randomId(this.#platform);
     }
     if (suspect !== undefined) suspect.heardAt = now;
     else if (this.#suspects.size < mostSuspects) {
-      const nonce = this.nonce();
+      const nonce = randomId(this.#platform);
       this.#suspects.set(target, { target, from, nonce, heardAt: now, askAt: now, pause: firstPause });
     }
     return null;

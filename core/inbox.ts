@@ -8,6 +8,7 @@ import { readU64 } from "./bytes.ts";
 import { Code } from "./codes.ts";
 import { at } from "./frame.ts";
 import type { FrameReader } from "./frame_reader.ts";
+import { Queue } from "./queue.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentPool } from "./segment_pool.ts";
 
@@ -50,14 +51,10 @@ export interface Restarted {
 /** What stands in an inbox, in the order in which it came. */
 export type Entry = Run | Gap | Restarted;
 
-/** Stands where an entry was, so that its memory is not kept. */
-const taken: Entry = { kind: "restarted" };
-
 /** The incoming frames of one subscription. */
 export class Inbox {
   readonly #pool: SegmentPool;
-  #entries: Entry[] = [];
-  #head = 0;
+  readonly #entries = new Queue<Entry>();
   #bytes = 0;
   #memory = 0;
   readonly #points = new Map<number, Point>();
@@ -83,7 +80,7 @@ export class Inbox {
 
   /** Whether there is nothing to read. */
   get empty(): boolean {
-    return this.#head === this.#entries.length;
+    return this.#entries.length === 0;
   }
 
   /** The ordinal of the newest topic that was announced. */
@@ -146,18 +143,7 @@ export class Inbox {
 
   /** Takes out the oldest entry, or `null` when there is none. A run is to be given to {@linkcode release}. */
   shift(): Entry | null {
-    if (this.empty) return null;
-    const entry = this.#entries[this.#head]!;
-    this.#entries[this.#head] = taken;
-    if (++this.#head === this.#entries.length) {
-      this.#entries = [];
-      this.#head = 0;
-    } else if (this.#head >= 1024 && this.#head * 2 >= this.#entries.length) {
-      // A reader that is always a little behind never empties it.
-      this.#entries.splice(0, this.#head);
-      this.#head = 0;
-    }
-    return entry;
+    return this.#entries.shift() ?? null;
   }
 
   /** The reader has read a run. */
@@ -178,8 +164,7 @@ export class Inbox {
     this.#bytes += end - start;
     this.#memory += memory;
     const run: Run = { kind, topic, segment, start, end, memory, floor };
-    if (this.#head > 0) this.#entries[--this.#head] = run;
-    else this.#entries.unshift(run);
+    this.#entries.unshift(run);
   }
 
   /** Lets go of everything that was not read. */
@@ -197,7 +182,7 @@ export class Inbox {
   /** Adds a frame to the newest run if it stands behind it, or begins another. */
   #push(segment: Segment, start: number, end: number, point: Point, sequence: number): void {
     this.#bytes += end - start;
-    const newest = this.empty ? undefined : this.#entries[this.#entries.length - 1];
+    const { newest } = this.#entries;
     const another = newest?.kind === "frames" && newest.segment === segment;
     if (another && newest.end === start && newest.topic === point.topic && sequence === point.next) {
       newest.end = end;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { hex } from "./bytes.ts";
+import { randomId } from "./bytes.ts";
 import { type ClientEvents, ClientSession, type ValuesOf, type Welcome } from "./client_session.ts";
 import { Code, codeText } from "./codes.ts";
 import type { Connection, Dial, Platform } from "./connection.ts";
@@ -112,9 +112,7 @@ export class Link implements AsyncDisposable {
     this.#options = options;
     this.platform = options.platform;
     this.closed = this.#closed.promise;
-    const id = new Uint8Array(16);
-    options.platform.random(id);
-    this.#id = hex(id);
+    this.#id = randomId(options.platform);
     this.#reconnect = new Reconnect(options.platform);
     this.publisher = new Publisher(options.platform, this.pool, options.publisher ?? {});
   }

@@ -7,6 +7,7 @@
 import { type ReadOutcome, Slice } from "./cursor.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import { largestWrite } from "./limits.ts";
+import { Queue } from "./queue.ts";
 import type { SegmentPool } from "./segment_pool.ts";
 
 /** Small slices are copied together into one write of at most this many bytes. */
@@ -50,8 +51,7 @@ export class Output {
   last: ((control: FrameWriter) => void) | null = null;
   readonly #pool: SegmentPool;
   /** Sources that have something, in turn. */
-  #queue: Source[] = [];
-  #head = 0;
+  readonly #queue = new Queue<Source>();
   readonly #slice = new Slice();
   /** A slice that was taken while other bytes had to go first. It is pinned. */
   #carried = false;
@@ -78,7 +78,7 @@ export class Output {
 
   /** Whether there is nothing to write, and no write pending. */
   get idle(): boolean {
-    return this.#writing === null && !this.#carried && this.control.length === 0 && this.#head === this.#queue.length;
+    return this.#writing === null && !this.#carried && this.control.length === 0 && this.#queue.length === 0;
   }
 
   /** Puts a source at the end of the queue, if it is not in it. */
@@ -90,9 +90,7 @@ export class Output {
 
   /** Forgets the sources that `keep` does not want. */
   filter(keep: (source: Source) => boolean): void {
-    const waiting = this.#queue.slice(this.#head);
-    this.#queue = waiting.filter((source) => source.queued = keep(source));
-    this.#head = 0;
+    this.#queue.filter((source) => source.queued = keep(source));
   }
 
   /**
@@ -108,10 +106,10 @@ export class Output {
     }
     let held = false;
     // Room for what is not worth a write of its own is left, so that no such slice is carried.
-    while (this.#head < this.#queue.length && this.control.length <= gatherSize - directSize) {
+    while (this.#queue.length > 0 && this.control.length <= gatherSize - directSize) {
       const source = this.#shift();
       const room = this.control.length === 0 ? largestWrite : gatherSize - this.control.length;
-      const alone = this.#head === this.#queue.length && this.last === null;
+      const alone = this.#queue.length === 0 && this.last === null;
       const outcome = source.take(room, slice, this.control);
       if (outcome === "empty") continue;
       if (outcome === "held") {
@@ -135,7 +133,7 @@ export class Output {
       this.control.raw(slice.segment!.bytes.subarray(slice.start, slice.end));
       slice.segment = null;
     }
-    if (this.last !== null && (held || this.#head === this.#queue.length)) {
+    if (this.last !== null && (held || this.#queue.length === 0)) {
       if (this.#taken) this.last(this.control);
       this.#taken = false;
       this.last = null;
@@ -192,7 +190,7 @@ export class Output {
     this.#writing = null;
     if (this.#flying !== null) {
       // Buffers that were filled are kept while more is waiting, so that a busy session does not allocate.
-      const busy = this.#head < this.#queue.length;
+      const busy = this.#queue.length > 0;
       this.#flying.clear(busy);
       if (!busy && this.control.length === 0) this.control.clear(false);
       this.#spare = this.#flying;
@@ -211,19 +209,12 @@ export class Output {
   /** It was shifted, and stays the first. */
   #putBack(source: Source): void {
     source.queued = true;
-    if (this.#head > 0) this.#queue[--this.#head] = source;
-    else this.#queue.unshift(source);
+    this.#queue.unshift(source);
   }
 
   #shift(): Source {
-    const source = this.#queue[this.#head++]!;
+    const source = this.#queue.shift()!;
     source.queued = false;
-    if (this.#head === this.#queue.length) {
-      this.#queue.length = this.#head = 0;
-    } else if (this.#head >= 1024 && this.#head * 2 >= this.#queue.length) {
-      this.#queue.splice(0, this.#head);
-      this.#head = 0;
-    }
     return source;
   }
 }

@@ -8,6 +8,7 @@
  */
 
 import type { AskedRange } from "./arrivals.ts";
+import { Queue } from "./queue.ts";
 
 /** For so many milliseconds after a repair went, others that ask are taken to have lost the same datagram. */
 const together = 50;
@@ -28,12 +29,11 @@ interface Repair<A> {
 /** Repairs in the order in which they were asked for. `A` is an address, compared by `===` of its text. */
 export class RepairQueue<A extends { readonly text: string }> {
   readonly #repairs = new Map<number, Repair<A>>();
-  #waiting: Repair<A>[] = [];
-  #head = 0;
+  readonly #waiting = new Queue<Repair<A>>();
 
   /** How many datagrams wait to be sent again. */
   get length(): number {
-    return this.#waiting.length - this.#head;
+    return this.#waiting.length;
   }
 
   /**
@@ -51,14 +51,8 @@ export class RepairQueue<A extends { readonly text: string }> {
 
   /** What goes next, and to whom; `null` for nothing. */
   shift(now: number): { readonly number: number; readonly to: A | null } | null {
-    if (this.length === 0) return null;
-    const repair = this.#waiting[this.#head++]!;
-    if (this.#head === this.#waiting.length) {
-      this.#waiting.length = this.#head = 0;
-    } else if (this.#head > mostWaiting) {
-      this.#waiting = this.#waiting.slice(this.#head);
-      this.#head = 0;
-    }
+    const repair = this.#waiting.shift();
+    if (repair === undefined) return null;
     repair.waiting = false;
     repair.sentAt = now;
     this.#forgetOld(now);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { hex } from "./bytes.ts";
+import { randomId } from "./bytes.ts";
 import { Code } from "./codes.ts";
 import { EvictionQueue } from "./eviction.ts";
 import type { Platform } from "./connection.ts";
@@ -62,9 +62,7 @@ export class Topics {
     this.pool = new SegmentPool(new MemoryBudget(limits.memory), allocate);
     this.pool.makeRoom = () => this.#evict() || this.closeOldestPin() || this.#starve();
     this.inputs = new MemoryBudget(limits.inputMemory);
-    const epoch = new Uint8Array(16);
-    platform.random(epoch);
-    this.epoch = hex(epoch);
+    this.epoch = randomId(platform);
   }
 
   /** Topics in number, declared ones included. */
