@@ -4,7 +4,7 @@
  * @module
  */
 
-import { encodeText } from "./bytes.ts";
+import { encodeText, idLength } from "./bytes.ts";
 import { Control } from "./control.ts";
 import { prefixLength } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
@@ -13,12 +13,13 @@ import type { FrameWriter } from "./frame_writer.ts";
 export const GroupFrameType = { beat: 64, finish: 65, repair: 66, cookie: 67, gone: 68 } as const;
 
 /**
- * What a sender says now and then: the time by its clock, Unix microseconds, and a part of its topic table. A topic joined
- * the group when the next datagram was to be number `born`, and its message `start` was the first to be sent; `next` is the
+ * What a sender says now and then: the time by its clock, Unix microseconds, the epoch of its server, and a part of its
+ * topic table. A topic joined the group when the next datagram was to be number `born`, and its message `start` was the first to be sent; `next` is the
  * one that is sent next. A receiver that was there by then, and has not got them all, has lost some.
  */
 export const beat = new Control("beat", GroupFrameType.beat, {
   time: "u64",
+  epoch: "id",
   topics: [{ topic: "u32", born: "u64", start: "u64", next: "u64", name: "text" }],
 });
 
@@ -53,7 +54,7 @@ export interface BeatTopic {
 }
 
 /** Bytes of a BEAT without topics, and of a row without its name. */
-const beatFields = prefixLength + 8 + 2;
+const beatFields = prefixLength + 8 + idLength + 2;
 const rowFields = 4 + 3 * 8 + 1;
 
 /**
@@ -62,7 +63,13 @@ const rowFields = 4 + 3 * 8 + 1;
  * @param most bytes of the frame
  * @returns how many rows it has
  */
-export function writeBeat(writer: FrameWriter, most: number, time: number, table: Iterable<BeatTopic>): number {
+export function writeBeat(
+  writer: FrameWriter,
+  most: number,
+  time: number,
+  epoch: string,
+  table: Iterable<BeatTopic>,
+): number {
   const topics = [];
   let length = beatFields;
   for (const { id, ...row } of table) {
@@ -70,6 +77,6 @@ export function writeBeat(writer: FrameWriter, most: number, time: number, table
     if (length > most) break;
     topics.push({ topic: id, ...row });
   }
-  beat.write(writer, { time, topics });
+  beat.write(writer, { time, epoch, topics });
   return topics.length;
 }

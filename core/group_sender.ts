@@ -318,7 +318,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     if (this.#finishing && !this.#packer.unsent) frames.finish.write(writer, {});
     if (this.#gone.length > 0) frames.gone.write(writer, { ranges: this.#gone.splice(0, mostRanges) });
     const room = this.#options.largest - this.#seal.length - datagramHeader - writer.length;
-    this.#table.told(frames.writeBeat(writer, room, this.platform.time(), this.#table.rows()));
+    const { epoch } = this.#topics;
+    this.#table.told(frames.writeBeat(writer, room, this.platform.time(), epoch, this.#table.rows()));
     if (this.#table.asked || this.#gone.length > 0) this.#beatAt = Math.min(this.#beatAt, now + firstBeat);
     this.counts.beats++;
     return this.#control(bytes, view);

@@ -32,6 +32,9 @@ export class GroupSession {
   /** What the sender has to send with it. */
   readonly nonce: string;
   readonly #options: GroupSessionOptions;
+  readonly #events: TopicEvents;
+  /** Whether they were told the epoch. */
+  #told = false;
   readonly #topics: GroupTopics;
   readonly #body = new BodyReader();
   /** The newest heartbeat that waits until what was sent before it has come. */
@@ -55,6 +58,7 @@ export class GroupSession {
     random: () => number,
   ) {
     this.#options = options;
+    this.#events = events;
     this.nonce = nonce;
     this.#topics = new GroupTopics(events, number);
     this.arrivals = new Arrivals(number, options, this, random);
@@ -129,7 +133,7 @@ export class GroupSession {
     try {
       switch (view.getUint8(start + at.type)) {
         case GroupFrameType.beat:
-          this.#beaten(frames.beat.read(body).topics, number);
+          this.#beaten(frames.beat.read(body), number);
           break;
         case GroupFrameType.cookie: {
           const { nonce, cookie } = frames.cookie.read(body);
@@ -151,7 +155,9 @@ export class GroupSession {
     }
   }
 
-  #beaten(topics: Values<typeof frames.beat.fields>["topics"], number: number): void {
+  #beaten({ epoch, topics }: Values<typeof frames.beat.fields>, number: number): void {
+    if (!this.#told) this.#events.epoch?.(epoch);
+    this.#told = true;
     const rows = topics.map(({ topic, ...row }) => ({ id: topic, ...row }));
     this.#topics.named(rows);
     if (number < this.arrivals.next || (this.#beat !== null && number < this.#beat.number)) return;

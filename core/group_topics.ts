@@ -15,6 +15,8 @@ export const mostTopics = 1_000_000;
 
 /** Who gets what is found out. Frames are valid during the call alone. */
 export interface TopicEvents {
+  /** The epoch of the server whose topics these are: the first thing that is told, if it is told. */
+  epoch?(epoch: string): void;
   /** Whether a topic's messages are wanted at all. */
   wants(topic: string): boolean;
   /** A frame of messages; those below `floor` came before. */
