@@ -5,8 +5,7 @@
  */
 
 import type { Batch } from "../core/batch.ts";
-import type { GapEvent } from "../core/events.ts";
-import type { Subscription } from "../core/subscription.ts";
+import type { GapEvent, SubscriptionEvent } from "../core/events.ts";
 import { platform } from "../transports/platform.ts";
 import { ExitStatus, Failure } from "./exit.ts";
 import { type Gap, type MessageFormat, messageFormat } from "./format.ts";
@@ -15,6 +14,14 @@ import { StdoutWriter } from "./stdout_writer.ts";
 import type { SubscribeOptions } from "./subscribe.ts";
 import { formatCount, formatDuration, formatMessages } from "./units.ts";
 
+/** What messages come from. */
+export interface Source {
+  /** What happens, in order. */
+  events(): AsyncIterableIterator<SubscriptionEvent>;
+  /** Leaves: then {@linkcode events} ends. */
+  close(): Promise<void>;
+}
+
 /**
  * Writes messages until the count, the timeout or the signal.
  *
@@ -22,11 +29,11 @@ import { formatCount, formatDuration, formatMessages } from "./units.ts";
  * @throws {Failure} with 5 when the timeout ended it before the count was reached
  */
 export async function receive(
-  subscription: Subscription,
+  source: Source,
   options: SubscribeOptions,
   signal: AbortSignal,
 ): Promise<ExitStatus> {
-  const receiver = new Receiver(subscription, options);
+  const receiver = new Receiver(source, options);
   const stop = () => receiver.leave();
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
@@ -40,7 +47,7 @@ export async function receive(
 }
 
 class Receiver {
-  readonly #subscription: Subscription;
+  readonly #source: Source;
   readonly #options: SubscribeOptions;
   readonly #output: StdoutWriter;
   readonly #format: MessageFormat;
@@ -49,8 +56,8 @@ class Receiver {
   #timedOut = false;
   #lost = false;
 
-  constructor(subscription: Subscription, options: SubscribeOptions) {
-    this.#subscription = subscription;
+  constructor(source: Source, options: SubscribeOptions) {
+    this.#source = source;
     this.#options = options;
     this.#output = new StdoutWriter(() => this.leave());
     this.#format = messageFormat(options.format, this.#output.filling, options.withTopic);
@@ -58,13 +65,13 @@ class Receiver {
 
   /** Makes {@linkcode Receiver.run} end. */
   leave(): void {
-    this.#subscription.close();
+    this.#source.close();
   }
 
   async run(): Promise<ExitStatus> {
     this.#startTimer();
     try {
-      for await (const event of this.#subscription.events()) {
+      for await (const event of this.#source.events()) {
         if (event.kind === "batch") this.#write(event);
         else if (event.kind === "gap") this.#tell(event);
         else this.#tell({ topic: this.#options.patterns.join(" "), first: 0, last: 0, lost: 0, reason: "restarted" });

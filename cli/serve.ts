@@ -13,8 +13,11 @@ import { listen } from "../transports/dial.ts";
 import { platform } from "../transports/platform.ts";
 import { defaultServer, parseServer, requireOpen } from "./endpoints.ts";
 import { ExitStatus } from "./exit.ts";
+import { defaultGroup, type Group, parseGroup } from "./group.ts";
+import { readKey } from "./key_file.ts";
 import { Log, type LogOptions } from "./log.ts";
 import { addExamples, choiceOption, logOptions, type Program, repeatedOption, valueOption } from "./program.ts";
+import { type ServedGroup, servedGroup, serveGroup } from "./serve_group.ts";
 import { fileReason, printText } from "./stdio.ts";
 import { formatCount, formatDuration, parseCount, parseDuration, parseSize, spellSize } from "./units.ts";
 
@@ -39,10 +42,14 @@ export interface ServeOptions {
   readonly maxMessage: number;
   /** The most connections at once. */
   readonly maxConnections: number;
-  /** The policy of subscriptions that ask for none. */
-  readonly lagPolicy: LagPolicy;
+  /** The policy of subscriptions that ask for none, and of groups; unless given `skip`, and `wait` for groups. */
+  readonly lagPolicy: LagPolicy | undefined;
   /** How long publishers are held for a `wait` subscriber that does not move. */
   readonly maxWait: number;
+  /** The groups that messages are multicast to. */
+  readonly multicast: readonly ServedGroup[];
+  /** Where the key of the groups is; without one they are not encrypted. */
+  readonly keyFile: string | undefined;
   /** How long subscribers may take to get the rest at the end. */
   readonly drainTimeout: number;
   /** What is logged. */
@@ -57,6 +64,11 @@ export function declare(command: Command, program: Program): void {
   addExamples(command, [
     ["a server for this machine", "stream serve"],
     ["on a port that is free, which is printed", "stream serve --listen tcp://127.0.0.1:0"],
+    ["that also multicasts every message, on this machine", "stream serve --multicast"],
+    [
+      "on a network, encrypted: whoever has the key receives it with stream subscribe --multicast",
+      "stream serve --multicast 'mcast://239.255.70.70:7071?interface=eth0' --key-file group.key",
+    ],
     [
       "for everybody on the network, keeping ten minutes of each topic",
       [
@@ -119,6 +131,11 @@ export function declare(command: Command, program: Program): void {
       ),
     )
     .addOption(
+      repeatedOption("--multicast [url]", `send every message to a multicast group, once for all receivers`, parseGroup)
+        .preset(defaultGroup),
+    )
+    .option("--key-file <file>", "encrypt what is multicast with the key in that file; stream key makes one")
+    .addOption(
       valueOption(
         "--drain-timeout <duration>",
         `how long subscribers may take to get the rest at the end (default: ${formatDuration(defaultDrainTimeout)})`,
@@ -142,6 +159,8 @@ interface Given {
   readonly lagPolicy?: LagPolicy | undefined;
   readonly maxWait?: number | undefined;
   readonly drainTimeout?: number | undefined;
+  readonly multicast?: Group[] | undefined;
+  readonly keyFile?: string | undefined;
 }
 
 function parse(given: Given): Omit<ServeOptions, "log"> {
@@ -156,10 +175,22 @@ function parse(given: Given): Omit<ServeOptions, "log"> {
     memory: parseMemory(given.memory, retain, maxMessage),
     maxMessage,
     maxConnections: given.maxConnections ?? defaultLimits.connections,
-    lagPolicy: given.lagPolicy ?? "skip",
+    lagPolicy: given.lagPolicy,
     maxWait: given.maxWait ?? defaultLimits.maxWait,
     drainTimeout: given.drainTimeout ?? defaultDrainTimeout,
+    multicast: parseGroups(given),
+    keyFile: given.keyFile,
   };
+}
+
+/** One session goes to one group: the same group twice would be sent everything twice. */
+function parseGroups({ multicast = [], keyFile, open }: Given): ServedGroup[] {
+  const twice = multicast.find(({ address }, index) => multicast.findIndex((it) => it.address === address) < index);
+  if (twice !== undefined) throw new UsageError(`--multicast: mcast://${twice.address} is given twice`);
+  if (keyFile !== undefined && multicast.length === 0) {
+    throw new UsageError("--key-file encrypts what is multicast, and nothing is", "give --multicast, too");
+  }
+  return multicast.map((group) => servedGroup(group, open === true || keyFile !== undefined));
 }
 
 /** The largest message must fit twice in what is kept; what was not given follows what was. */
@@ -200,6 +231,7 @@ function parseMemory(given: number | undefined, retain: number, maxMessage: numb
 /** Runs a server until the signal; then drains it. */
 export async function run(options: ServeOptions, signal: AbortSignal): Promise<ExitStatus> {
   using log = new Log(options.log);
+  const key = options.keyFile === undefined ? null : await readKey(options.keyFile);
   using listeners = new DisposableStack();
   const { listen: endpoints, lagPolicy, maxConnections: connections, drainTimeout } = options;
   const { retain, retainFor, memory, maxMessage, maxWait } = options;
@@ -213,14 +245,20 @@ export async function run(options: ServeOptions, signal: AbortSignal): Promise<E
   await using server = new Server({
     platform,
     limits: { retain, retainFor, memory, inputMemory, maxMessage, maxWait, connections },
-    lagPolicy,
+    lagPolicy: lagPolicy ?? "skip",
     onEvent: (event) => logEvent(event, log),
   });
+  const groups = [];
+  for (const group of options.multicast) {
+    const wait = (lagPolicy ?? "wait") === "wait";
+    groups.push(listeners.use(await serveGroup(server.topics, group, key, wait, log)));
+  }
   const serving = opened.map((listener) => server.serve(listener));
   for (const { endpoint } of opened) printText(`listening ${endpoint}\n`);
   await aborted(signal);
   log.info("draining", { connections: server.connections, timeout: formatDuration(drainTimeout) });
-  await server.drain(drainTimeout);
+  // Publishers are stopped first: what groups say is their last is so.
+  await Promise.all([server.drain(drainTimeout), ...groups.map((group) => group.drain(drainTimeout))]);
   await Promise.all(serving);
   return ExitStatus.done;
 }

@@ -10,6 +10,7 @@ import { Pattern } from "../core/pattern.ts";
 import type { StartPoint } from "../core/subscription.ts";
 import type { ExitStatus } from "./exit.ts";
 import type { FormatName } from "./format.ts";
+import { defaultGroup, type Group, parseGroup } from "./group.ts";
 import { openLink, untilAborted } from "./link.ts";
 import { Log, type LogOptions } from "./log.ts";
 import {
@@ -27,14 +28,21 @@ import { lagPolicies, type LagPolicy } from "./serve.ts";
 import { receive } from "./receive.ts";
 import { parseStartPoint } from "./start_point.ts";
 import { printError } from "./stdio.ts";
+import { subscribeGroup } from "./subscribe_group.ts";
 import { parseCount, parseDuration } from "./units.ts";
 
 /** What the user asked of `stream subscribe`. */
 export interface SubscribeOptions {
   /** The server's endpoint, with its port. */
   readonly server: string;
-  /** Well-formed patterns, as typed; never empty. */
+  /** Well-formed patterns, as typed; empty for everything in a group. */
   readonly patterns: readonly string[];
+  /** The group to listen to instead, or `null`. */
+  readonly group: Group | null;
+  /** Where its key is. */
+  readonly keyFile: string | undefined;
+  /** Whether what is lost of it is asked for. */
+  readonly repair: boolean;
   /** How messages are written. */
   readonly format: FormatName;
   /** `-v`: whether the topic goes before each message. */
@@ -65,10 +73,11 @@ export function declare(command: Command, program: Program): void {
     ["everything under ticks that is kept, and then live, as JSON", "stream subscribe --from earliest --json ticks/#"],
     ["one message, within ten seconds", "stream subscribe -n 1 --timeout 10s greetings"],
     ["the last known value of everything (a lone # needs quotes)", "stream subscribe --last -v '#'"],
+    ["what a server on this network multicasts", "stream subscribe --multicast -v"],
   ]);
   command
     .usage("[options] PATTERN...")
-    .argument("<PATTERN...>", "topics; + stands for one level, # as the last for any number")
+    .argument("[PATTERN...]", "topics; + stands for one level, # as the last for any number")
     .option("--raw", "write the bytes alone, with no newline after a message")
     .option("--json", "write an object a line, with topic, seq, time and payload")
     .option("--hex", "write two digits a byte, a message a line")
@@ -96,11 +105,22 @@ export function declare(command: Command, program: Program): void {
     )
     .option("--strict", "end with 6 if messages were lost")
     .option("--no-reconnect", "end with 3 when the connection is lost")
+    .option(
+      "--multicast",
+      "listen to a multicast group: no connection to a server, and without PATTERN everything in it",
+    )
+    .addOption(valueOption("--group <url>", `the group (default: ${defaultGroup})`, parseGroup))
+    .option("--key-file <file>", "the key of the group")
+    .option("--no-repair", "report what is lost of the group instead of asking for it: for one-way networks")
     .action((patterns, given, self) => {
       for (const pattern of patterns) {
         refuseUrl("PATTERN", pattern, "subscribe");
         new Pattern(pattern);
       }
+      if (patterns.length === 0 && given.multicast !== true) {
+        throw new UsageError("PATTERN is missing", "usage: stream subscribe [options] PATTERN...");
+      }
+      refuseUnused({ ...given, server: self.getOptionValueSource("server") === "cli" ? given.server : undefined });
       onlyOneOf({
         "--raw": given.raw === true,
         "--json": given.json === true,
@@ -125,6 +145,9 @@ export function declare(command: Command, program: Program): void {
       const options: SubscribeOptions = {
         server: serverOf(given),
         patterns,
+        group: given.multicast ? given.group ?? parseGroup(defaultGroup) : null,
+        keyFile: given.keyFile,
+        repair: given.repair !== false,
         format,
         withTopic: given.verbose ?? false,
         from: given.from ?? (given.last ? { last: 1 } : "latest"),
@@ -140,9 +163,30 @@ export function declare(command: Command, program: Program): void {
     });
 }
 
+/** Options that mean nothing without a group, or with one. */
+function refuseUnused(given: Readonly<Record<string, unknown>>): void {
+  const [refused, hint] = given["multicast"] === true
+    ? [["server", "from", "last", "lagPolicy"], "a group has no server and no history: leave it out"]
+    : [["group", "keyFile"], "give --multicast, too"];
+  for (const name of refused!) {
+    if (given[name] === undefined) continue;
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    throw new UsageError(
+      `${flag} ${given["multicast"] === true ? "does not go with" : "means nothing without"} --multicast`,
+      hint,
+    );
+  }
+}
+
 /** Subscribes until the signal, the count or the timeout. */
 export async function run(options: SubscribeOptions, signal: AbortSignal): Promise<ExitStatus> {
   using log = new Log(options.log);
+  return await (options.group === null
+    ? fromServer(options, log, signal)
+    : fromGroup(options, options.group, log, signal));
+}
+
+async function fromServer(options: SubscribeOptions, log: Log, signal: AbortSignal): Promise<ExitStatus> {
   await using link = await openLink(options, log, signal);
   const { from, lagPolicy, patterns } = options;
   const subscription = link.subscribe(patterns, { from, ...(lagPolicy && { lagPolicy }) });
@@ -152,6 +196,22 @@ export async function run(options: SubscribeOptions, signal: AbortSignal): Promi
     log.warn(`the server grants the lag policy ${granted}, not ${lagPolicy}`);
   }
   return await receive(subscription, options, signal);
+}
+
+async function fromGroup(options: SubscribeOptions, group: Group, log: Log, signal: AbortSignal): Promise<ExitStatus> {
+  const { patterns } = options;
+  const say = (from: string) => {
+    for (const pattern of patterns.length > 0 ? patterns : ["#"]) {
+      sayReady(`subscribed ${pattern}${from}`, options.log, log);
+    }
+  };
+  const source = await subscribeGroup({ ...options, group }, log, ({ text }) => say(` from ${text}`));
+  say("");
+  try {
+    return await receive(source, options, signal);
+  } finally {
+    await source.close();
+  }
 }
 
 /** On stderr, so that a script need not sleep. */

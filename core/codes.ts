@@ -57,6 +57,8 @@ export const Code = {
   expired: 96,
   forgotten: 97,
   corrupt: 98,
+  unrepaired: 99,
+  senderLost: 100,
 } as const;
 
 interface CodeText {
@@ -103,6 +105,11 @@ const texts: ReadonlyMap<Code, CodeText> = new Map([
   [Code.expired, { name: "expired", text: "the messages were no longer kept" }],
   [Code.forgotten, { name: "forgotten", text: "the topic was forgotten while the subscriber was away" }],
   [Code.corrupt, { name: "corrupt", text: "the frame is broken inside" }],
+  [Code.unrepaired, { name: "unrepaired", text: "datagrams were lost and not repaired in time" }],
+  [Code.senderLost, {
+    name: "sender-lost",
+    text: "a group's sender was not heard any more, and had not said that it ends",
+  }],
 ]);
 
 /** Whether this version knows a code. */

@@ -17,7 +17,7 @@
  * @module
  */
 
-import { readU64, writeU64 } from "./bytes.ts";
+import { encodeText, readU64, writeU64 } from "./bytes.ts";
 import type { Platform } from "./connection.ts";
 import { at, prefixLength } from "./frame.ts";
 import { largestSequence } from "./limits.ts";
@@ -66,6 +66,14 @@ export interface Seal {
   close(bytes: Uint8Array, view: DataView, start: number, end: number): void;
   /** Whether what stands at `start` to `end`, the seal included, is as it was sealed. The frames can be read after that. */
   open(bytes: Uint8Array, view: DataView, start: number, end: number): boolean;
+}
+
+/**
+ * The id of a group, from its address and port as an endpoint has them: `239.255.70.70:7071`, `[ff15::7070]:7071`. Ports that are
+ * shared bring other groups' datagrams.
+ */
+export function groupId({ crc32 }: Pick<Platform, "crc32">, address: string): number {
+  return crc32(encodeText(address));
 }
 
 /** What the fields of a header are. */

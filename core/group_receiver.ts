@@ -36,17 +36,18 @@ export interface GroupReceiverOptions extends GroupSessionOptions {
 }
 
 /**
- * Why a datagram was dropped, besides what {@linkcode DatagramFault} has. `senders`: there are too many; `unproven`: with a key,
+ * Why a datagram was dropped, besides what {@linkcode DatagramFault} has. `large`: this receiver was made for smaller ones;
+ * `senders`: there are too many; `unproven`: with a key,
  * a session that was not heard before may be a recorded one, until it says the time or answers to this receiver.
  */
-export type DropReason = DatagramFault | "senders" | "unproven";
+export type DropReason = DatagramFault | "large" | "senders" | "unproven";
 
 /** Who is told what happens in a group. */
 export interface GroupEvents<A> {
   /** A sender was heard for the first time. Returns who gets what it sends. */
   joined(sender: string, from: A): TopicEvents;
-  /** A sender has ended, or was not heard for long. */
-  left(sender: string): void;
+  /** A sender has ended; or was not heard for long, and had not said that it ends. */
+  left(sender: string, ended: boolean): void;
 }
 
 /** What is known of one sender. */
@@ -118,6 +119,10 @@ export class GroupReceiver<A> {
       this.#drop(fault);
       return;
     }
+    if (end - start > this.#options.largest) {
+      this.#drop("large");
+      return;
+    }
     const sender = this.#find(bytes, start) ?? this.#meet(bytes, view, start, end - this.#seal.length, from, now);
     if (sender === null) return;
     if (this.#seal.flag !== 0 && !sender.replay.accept(readU64(view, start + inDatagram.counter))) {
@@ -129,7 +134,7 @@ export class GroupReceiver<A> {
     this.bytes += end - start;
     if (sender.ended) return;
     sender.session.received(bytes, view, start, end - this.#seal.length, now);
-    if (sender.session.finished) this.#end(sender);
+    if (sender.session.finished) this.#end(sender, true);
   }
 
   /** Gives up what is missing for too long, and whom was not heard for long. */
@@ -138,7 +143,7 @@ export class GroupReceiver<A> {
     for (const sender of this.#senders.slice()) {
       if (!sender.ended) sender.session.expire(now);
       const silent = now - sender.heardAt >= silence;
-      if (sender.session.finished || silent) this.#end(sender);
+      if (sender.session.finished || silent) this.#end(sender, sender.session.finished);
       if (silent) this.#senders.splice(this.#senders.indexOf(sender), 1);
     }
   }
@@ -178,7 +183,7 @@ export class GroupReceiver<A> {
 
   /** Forgets everything. */
   close(): void {
-    for (const sender of this.#senders.splice(0)) this.#end(sender);
+    for (const sender of this.#senders.splice(0)) this.#end(sender, true);
   }
 
   #request(sender: Sender<A>, bytes: Uint8Array, view: DataView, now: number): number {
@@ -254,10 +259,10 @@ export class GroupReceiver<A> {
     return sender;
   }
 
-  #end(sender: Sender<A>): void {
+  #end(sender: Sender<A>, ended: boolean): void {
     if (sender.ended) return;
     sender.ended = true;
-    this.#events.left(sender.name);
+    this.#events.left(sender.name, ended);
   }
 
   #drop(reason: DropReason): void {

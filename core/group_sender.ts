@@ -207,7 +207,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
 
   /** Whether everything was sent, and that it ends was said often enough. */
   get finished(): boolean {
-    return this.#finishing && !this.#packer.unsent && this.#beatPause >= lastBeat;
+    return this.#finishing && !this.#packer.unsent && this.#repairs.length === 0 && this.#beatPause >= lastBeat;
   }
 
   /**
@@ -217,6 +217,14 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
    * @returns its length, or 0 for none
    */
   next(bytes: Uint8Array, view: DataView, now: number): number {
+    const length = this.#next(bytes, view, now);
+    if (length > 0 || this.#topics.blocked.size === 0) return length;
+    // Cursors have moved: that may be what held frames wait for.
+    this.#topics.retryHeld();
+    return this.#next(bytes, view, now);
+  }
+
+  #next(bytes: Uint8Array, view: DataView, now: number): number {
     this.#adapt(now);
     this.to = null;
     const { largest } = this.#options;

@@ -5,6 +5,7 @@
  */
 
 import { readU64 } from "./bytes.ts";
+import { Code } from "./codes.ts";
 import { at } from "./frame.ts";
 import type { BeatTopic } from "./group_frames.ts";
 
@@ -21,8 +22,8 @@ export interface TopicEvents {
   wants(topic: string): boolean;
   /** A frame of messages; those below `floor` came before. */
   frame(topic: string, bytes: Uint8Array, view: DataView, start: number, end: number, floor: number): void;
-  /** Messages will not come; a `last` of 0 when it is not known how many. */
-  gap(topic: string, first: number, last: number): void;
+  /** Messages will not come; a `last` of 0 when it is not known how many. `code` says why. */
+  gap(topic: string, first: number, last: number, code: Code): void;
 }
 
 interface KnownTopic {
@@ -30,6 +31,8 @@ interface KnownTopic {
   readonly wanted: boolean;
   /** Sequence of the next message; 0 while nothing is known of it. */
   next: number;
+  /** How many losses of datagrams there had been by then. */
+  losses: number;
 }
 
 /** Frames of a topic that has no name yet, as they came. */
@@ -45,8 +48,8 @@ export class GroupTopics {
   readonly #known = new Map<number, KnownTopic>();
   readonly #held = new Map<number, HeldFrames>();
   #heldBytes = 0;
-  /** Whether datagrams were lost: a topic of which nothing was known may have been among them. */
-  #lost = false;
+  /** How often datagrams were lost: a topic of which nothing was known may have been among them. */
+  #losses = 0;
 
   /** @param first number of the datagram with which this receiver began */
   constructor(events: TopicEvents, first: number) {
@@ -71,7 +74,7 @@ export class GroupTopics {
 
   /** Some datagrams will not come: what was in them is seen from what comes after. */
   lost(): void {
-    this.#lost = true;
+    this.#losses++;
   }
 
   /** A frame of messages, in its turn; its lengths agree. */
@@ -92,7 +95,7 @@ export class GroupTopics {
     for (const { id, next } of rows) {
       const topic = this.#known.get(id);
       if (topic === undefined || !topic.wanted || topic.next >= next) continue;
-      if (topic.next > 0) this.#events.gap(topic.name, topic.next, next - 1);
+      if (topic.next > 0) this.#gap(topic, next - 1);
       topic.next = next;
     }
   }
@@ -106,7 +109,7 @@ export class GroupTopics {
 
   #name({ id, name, born, start }: BeatTopic): void {
     // What joined when this receiver was there is to come from its first message on.
-    const topic = { name, wanted: this.#events.wants(name), next: born >= this.#first ? start : 0 };
+    const topic = { name, wanted: this.#events.wants(name), next: born >= this.#first ? start : 0, losses: 0 };
     this.#known.set(id, topic);
     const held = this.#held.get(id);
     if (held === undefined) return;
@@ -122,11 +125,19 @@ export class GroupTopics {
     const next = sequence + view.getUint16(start + at.count, true);
     if (next <= topic.next) return;
     if (topic.next === 0) {
-      if (this.#lost && sequence > 1) this.#events.gap(topic.name, sequence, 0);
-    } else if (sequence > topic.next) this.#events.gap(topic.name, topic.next, sequence - 1);
+      if (this.#losses > 0 && sequence > 1) this.#events.gap(topic.name, sequence, 0, Code.unrepaired);
+    } else if (sequence > topic.next) this.#gap(topic, sequence - 1);
     const floor = Math.max(sequence, topic.next);
     topic.next = next;
+    topic.losses = this.#losses;
     this.#events.frame(topic.name, bytes, view, start, end, floor);
+  }
+
+  /** Where no datagram was lost, it is the sender that has left something out: retention was faster. */
+  #gap(topic: KnownTopic, last: number): void {
+    const code = this.#losses > topic.losses ? Code.unrepaired : Code.lagged;
+    this.#events.gap(topic.name, topic.next, last, code);
+    topic.losses = this.#losses;
   }
 
   #hold(id: number, frame: Uint8Array): void {
@@ -139,7 +150,7 @@ export class GroupTopics {
       // The topic that has waited longest: its next frame shows what it lost.
       const [oldest, frames] = this.#held.entries().next().value!;
       this.#forget(oldest, frames);
-      this.#lost = true;
+      this.#losses++;
     }
   }
 

@@ -15,13 +15,11 @@ const timerStep = 1.5;
 
 /** Runs one {@linkcode GroupSender} over one port. */
 export class GroupTransmitter implements Disposable {
-  /** Datagrams that the system did not take; the last reason. */
-  failed = 0;
-  failure: Error | null = null;
   readonly #platform: Platform;
   readonly #sender: GroupSender<Address>;
   readonly #port: DatagramPort;
   readonly #group: Address;
+  readonly #onFailure: (error: Error) => void;
   #closed = false;
   #idle: (() => void) | null = null;
 
@@ -29,8 +27,16 @@ export class GroupTransmitter implements Disposable {
    * Takes the port over.
    *
    * @param group where the group is
+   * @param onFailure told of each datagram that the system did not take
    */
-  constructor(platform: Platform, sender: GroupSender<Address>, port: DatagramPort, group: Address) {
+  constructor(
+    platform: Platform,
+    sender: GroupSender<Address>,
+    port: DatagramPort,
+    group: Address,
+    onFailure: (error: Error) => void = () => {},
+  ) {
+    this.#onFailure = onFailure;
     this.#platform = platform;
     this.#sender = sender;
     this.#port = port;
@@ -67,8 +73,7 @@ export class GroupTransmitter implements Disposable {
           await this.#port.send(bytes.subarray(0, length), this.#sender.to ?? this.#group);
         } catch (error) {
           // As a datagram that is lost on its way: it is asked for again.
-          this.failed++;
-          this.failure = error as Error;
+          this.#onFailure(error as Error);
         }
       }
     }

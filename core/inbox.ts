@@ -1,24 +1,13 @@
 /**
- * What a subscription has received and its reader has not read yet, and where it is to resume.
+ * What a subscription has received and its reader has not read yet.
  *
  * @module
  */
 
-import { readU64 } from "./bytes.ts";
-import { Code } from "./codes.ts";
-import { at } from "./frame.ts";
-import type { FrameReader } from "./frame_reader.ts";
+import type { Code } from "./codes.ts";
 import { Queue } from "./queue.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentPool } from "./segment_pool.ts";
-
-/** A topic of a subscription, and the sequence it is to go on with. */
-export interface Point {
-  readonly topic: string;
-  /** Its id on the server of this epoch. */
-  readonly id: number;
-  next: number;
-}
 
 /** Frames of one topic that stand one after the other in a pinned segment. */
 export interface Run {
@@ -57,15 +46,9 @@ export class Inbox {
   readonly #entries = new Queue<Entry>();
   #bytes = 0;
   #memory = 0;
-  readonly #points = new Map<number, Point>();
-  #ordinal = 0;
-  /** Messages below this are not wanted in a topic that is announced: the start point `sequence`. */
-  #floor: number;
 
-  /** @param floor the lowest sequence that is wanted, in every topic */
-  constructor(pool: SegmentPool, floor = 1) {
+  constructor(pool: SegmentPool) {
     this.#pool = pool;
-    this.#floor = floor;
   }
 
   /** Bytes of frames that the reader has not read. */
@@ -78,67 +61,44 @@ export class Inbox {
     return this.#memory;
   }
 
+  /** Entries in number. */
+  get length(): number {
+    return this.#entries.length;
+  }
+
   /** Whether there is nothing to read. */
   get empty(): boolean {
     return this.#entries.length === 0;
   }
 
-  /** The ordinal of the newest topic that was announced. */
-  get ordinal(): number {
-    return this.#ordinal;
-  }
-
-  /** Where to resume, in every topic that was announced. */
-  points(): Iterable<Point> {
-    return this.#points.values();
-  }
-
-  /** A topic joined the subscription. One that is known goes on where it was. */
-  announced(topic: string, id: number, ordinal: number, sequence: number): void {
-    this.#ordinal = Math.max(this.#ordinal, ordinal);
-    const point = this.#points.get(id);
-    if (point === undefined) this.#points.set(id, { topic, id, next: Math.max(sequence, this.#floor) });
-    else if (sequence > point.next) this.#gap(point, sequence - 1, Code.lagged);
-  }
-
   /**
-   * Takes a frame, as it stands in the input.
+   * Takes a frame, and keeps its segment. It joins the newest run if it stands behind that.
    *
-   * @returns whether its topic is one that was announced
+   * @param sequence of its first message
+   * @param floor its messages below this sequence are not for the reader
    */
-  frame(reader: FrameReader): boolean {
-    const { segment, start, length } = reader;
-    const point = this.#points.get(segment.view.getUint32(start + at.topic, true));
-    if (point === undefined) return false;
-    const sequence = readU64(segment.view, start + at.sequence);
-    const next = sequence + segment.view.getUint16(start + at.count, true);
-    if (next <= point.next) return true;
-    // A server says what it leaves out; one that does not must not go unnoticed.
-    if (sequence > point.next) this.#gap(point, sequence - 1, Code.lagged);
-    this.#push(segment, start, start + length, point, sequence);
-    point.next = next;
-    return true;
-  }
-
-  /** The server says what it leaves out. */
-  gap(id: number, first: number, last: number, code: Code): void {
-    const point = this.#points.get(id);
-    if (point === undefined) return;
-    if (code === Code.forgotten) {
-      this.#points.delete(id);
-      first = Math.max(first, point.next);
-      if (last === 0 || last >= first) this.#add({ kind: "gap", topic: point.topic, first, last, code });
-    } else if (last >= point.next) {
-      this.#gap(point, last, code);
+  take(topic: string, segment: Segment, start: number, end: number, sequence: number, floor: number): void {
+    this.#bytes += end - start;
+    const { newest } = this.#entries;
+    const another = newest?.kind === "frames" && newest.segment === segment;
+    if (another && newest.end === start && newest.topic === topic && sequence >= floor) {
+      newest.end = end;
+      return;
     }
+    this.#pool.pin(segment);
+    const memory = another ? 0 : segment.size;
+    this.#memory += memory;
+    this.#entries.push({ kind: "frames", topic, segment, start, end, memory, floor });
   }
 
-  /** Another server, or another life of it, has taken over: ids and sequences begin anew. */
-  restarted(): void {
-    this.#points.clear();
-    this.#ordinal = 0;
-    this.#floor = 1;
-    this.#add({ kind: "restarted" });
+  /** Messages will not come; a `last` of 0 when it is not known how many. */
+  miss(topic: string, first: number, last: number, code: Code): void {
+    this.#entries.push({ kind: "gap", topic, first, last, code });
+  }
+
+  /** The server was restarted. */
+  restart(): void {
+    this.#entries.push({ kind: "restarted" });
   }
 
   /** Takes out the oldest entry, or `null` when there is none. A run is to be given to {@linkcode release}. */
@@ -172,29 +132,5 @@ export class Inbox {
     for (let entry = this.shift(); entry !== null; entry = this.shift()) {
       if (entry.kind === "frames") this.release(entry);
     }
-  }
-
-  #gap(point: Point, last: number, code: Code): void {
-    this.#add({ kind: "gap", topic: point.topic, first: point.next, last, code });
-    point.next = last + 1;
-  }
-
-  /** Adds a frame to the newest run if it stands behind it, or begins another. */
-  #push(segment: Segment, start: number, end: number, point: Point, sequence: number): void {
-    this.#bytes += end - start;
-    const { newest } = this.#entries;
-    const another = newest?.kind === "frames" && newest.segment === segment;
-    if (another && newest.end === start && newest.topic === point.topic && sequence === point.next) {
-      newest.end = end;
-      return;
-    }
-    this.#pool.pin(segment);
-    const memory = another ? 0 : segment.size;
-    this.#memory += memory;
-    this.#add({ kind: "frames", topic: point.topic, segment, start, end, memory, floor: point.next });
-  }
-
-  #add(entry: Entry): void {
-    this.#entries.push(entry);
   }
 }

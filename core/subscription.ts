@@ -13,7 +13,7 @@ import { Policy, Start } from "./control.ts";
 import { ProtocolError, RefusedError, TransportError, UsageError } from "./errors.ts";
 import type { FrameReader } from "./frame_reader.ts";
 import { type Readable, readBatches, readEvents, readMessages, type SubscriptionEvent, tellEvents } from "./events.ts";
-import { Inbox } from "./inbox.ts";
+import { ResumableInbox } from "./resumable_inbox.ts";
 import { noId } from "./bytes.ts";
 import { largestSequence, largestWrite } from "./limits.ts";
 import type { SegmentPool } from "./segment_pool.ts";
@@ -85,7 +85,7 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
   readonly ready: Promise<Granted>;
   readonly #options: SubscriptionOptions;
   readonly #link: SubscribingLink;
-  readonly #inbox: Inbox;
+  readonly #inbox: ResumableInbox;
   readonly #ready = Promise.withResolvers<Granted>();
   /** Where it starts, on a server that it is new to. */
   #from: StartPoint;
@@ -113,7 +113,7 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     this.patterns = patterns;
     this.#options = options;
     const from = this.#from = options.from ?? "latest";
-    this.#inbox = new Inbox(link.pool, typeof from === "object" && "sequence" in from ? from.sequence : 1);
+    this.#inbox = new ResumableInbox(link.pool, typeof from === "object" && "sequence" in from ? from.sequence : 1);
     this.#readable = this.#makeReadable();
     this.#tell = options.onEvent === undefined ? null : tellEvents(this.#readable, options.onEvent);
     this.ready = this.#ready.promise;

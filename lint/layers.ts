@@ -12,7 +12,7 @@
 const rooms = ["core", "transports", "mod.ts", "cli"];
 
 /** What every transport may import: each is the whole of one concern that they have in common. */
-const sharedTransports = ["schemes", "endpoint", "fault", "platform", "cryptography", "socket"];
+const sharedTransports = ["schemes", "endpoint", "fault", "platform", "cryptography", "socket", "interfaces"];
 
 /** The only file that imports the transports themselves: scheme -> how to dial and listen. */
 const transportTable = "dial";

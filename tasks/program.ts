@@ -10,8 +10,8 @@ export const entry = "cli/main.ts";
 export const denoVersion = "2.9.6";
 
 /**
- * The least permissions that the program works with, installed or built: any server and any file that a user names, and
- * its own environment variables. `bench` starts other programs; the other commands give that permission up at once. What is
+ * The least permissions that the program works with, installed or built: any server and any file that a user names,
+ * its own environment variables, and which network interfaces there are. `bench` starts other programs; the other commands give that permission up at once. What is
  * not here is refused without a question.
  */
 export const permissions: readonly string[] = [
@@ -21,6 +21,7 @@ export const permissions: readonly string[] = [
   "--allow-write",
   "--allow-run",
   "--allow-env=NO_COLOR,STREAM_SERVER,STREAM_TOKEN",
+  "--allow-sys=networkInterfaces",
 ];
 
 /** Files that nothing imports and the program needs, from the root: workers and pages. */

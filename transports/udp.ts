@@ -8,6 +8,8 @@ import type { Address, Arrived, DatagramPort } from "../core/datagram_port.ts";
 import { TransportError } from "../core/errors.ts";
 import { formatAddress } from "./endpoint.ts";
 import { errorCode } from "./fault.ts";
+import type { NetworkInterface } from "./interfaces.ts";
+import { openIpv6Group } from "./udp_node.ts";
 
 /** An address, with its text made when it is asked for. */
 class UdpAddress implements Address {
@@ -76,7 +78,7 @@ class UdpPort implements DatagramPort {
 }
 
 /**
- * A port for datagrams. The address it is bound to decides on which interface multicast leaves.
+ * A port for datagrams.
  *
  * @param host an address of this machine
  * @param port 0 for a free one
@@ -95,36 +97,85 @@ class UdpPort implements DatagramPort {
  * ```
  */
 export function openUdp(host: string, port: number): DatagramPort {
-  try {
-    return new UdpPort(Deno.listenDatagram({ transport: "udp", hostname: host, port }));
-  } catch (error) {
-    throw listenFault(host, port, error);
+  return new UdpPort(bind(host, port));
+}
+
+/** A multicast group: where it is, and by which interface it is reached. */
+export interface GroupRoute {
+  /** A multicast address: IPv4, or IPv6 without brackets. */
+  readonly host: string;
+  /** 1 to 65,535. */
+  readonly port: number;
+  /** Where its datagrams leave. */
+  readonly interface: NetworkInterface;
+  /** How many networks they may cross: 0 keeps them on this machine, 1 on the interface's own network. */
+  readonly ttl: number;
+}
+
+/**
+ * A port from which datagrams go to a multicast group; receivers on this machine get them, too.
+ *
+ * @throws {TransportError} when the interface has no address of the group's kind, or does not do multicast
+ */
+export async function openGroup({ host, interface: route, ttl }: GroupRoute): Promise<DatagramPort> {
+  const { name, ipv4 } = route;
+  const failed = (error: unknown) => new TransportError(`send on ${name}`, `mcast://${host}`, reason(error, 0));
+  if (host.includes(":")) {
+    return await openIpv6Group(name, ttl, udpAddress).catch((error) => Promise.reject(failed(error)));
   }
+  if (ipv4 === null) throw failed("it has no IPv4 address");
+  // The address it is bound to is what decides by which interface multicast leaves.
+  const socket = bind(ipv4, 0);
+  try {
+    const membership = await socket.joinMulticastV4(host, ipv4);
+    await membership.setTTL(ttl);
+    await membership.leave();
+  } catch (error) {
+    socket.close();
+    throw failed(error);
+  }
+  return new UdpPort(socket);
 }
 
 /**
  * A port that gets a multicast group's datagrams; others on this machine may have it too. What is sent to its port and not
  * to the group may come as well, and so may other groups' datagrams.
  *
- * @param group an IPv4 multicast address
- * @param port the group's
- * @param interfaces addresses of this machine, on whose interfaces it joins
- * @throws {TransportError} when the port is not free for it, or an interface cannot join
+ * @param host a multicast address: IPv4, or IPv6 without brackets
+ * @param port the group's; 0 for a free one
+ * @param interfaces on which it joins: on one of them at least
+ * @throws {TransportError} when the port is not free for it, or no interface can join
  */
-export async function joinGroup(group: string, port: number, interfaces: readonly string[]): Promise<DatagramPort> {
-  let socket: Deno.DatagramConn;
-  try {
-    socket = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port, reuseAddress: true });
-  } catch (error) {
-    throw listenFault("0.0.0.0", port, error);
+export async function joinGroup(
+  host: string,
+  port: number,
+  interfaces: readonly NetworkInterface[],
+): Promise<DatagramPort> {
+  const ipv6 = host.includes(":");
+  const socket = bind(ipv6 ? "::" : "0.0.0.0", port, true);
+  let failure: unknown = "there is no interface for it";
+  let joined = 0;
+  for (const { ipv4, index } of interfaces) {
+    if (!ipv6 && ipv4 === null) continue;
+    try {
+      await (ipv6 ? socket.joinMulticastV6(host, index) : socket.joinMulticastV4(host, ipv4!));
+      joined++;
+    } catch (error) {
+      failure = error;
+    }
   }
+  if (joined > 0) return new UdpPort(socket);
+  socket.close();
+  throw new TransportError(`join ${host}`, `mcast://${formatAddress(host, port)}`, reason(failure, 0));
+}
+
+function bind(host: string, port: number, shared = false): Deno.DatagramConn {
   try {
-    for (const address of interfaces) await socket.joinMulticastV4(group, address);
+    // Without loopback a group's receivers on this machine would get nothing.
+    return Deno.listenDatagram({ transport: "udp", hostname: host, port, reuseAddress: shared, loopback: true });
   } catch (error) {
-    socket.close();
-    throw new TransportError(`join ${group}`, `mcast://${formatAddress(group, port)}`, reason(error, 0));
+    throw listenFault(host, port, error);
   }
-  return new UdpPort(socket);
 }
 
 function listenFault(host: string, port: number, error: unknown): TransportError {

@@ -71,5 +71,7 @@ Deno.test("the numbers are those of the wire: none may ever change", () => {
     expired: 96,
     forgotten: 97,
     corrupt: 98,
+    unrepaired: 99,
+    senderLost: 100,
   });
 });

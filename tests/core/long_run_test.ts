@@ -14,14 +14,14 @@ import {
   undeclare,
 } from "../../core/control.ts";
 import { Cursor, Slice } from "../../core/cursor.ts";
-import { Inbox } from "../../core/inbox.ts";
+import { ResumableInbox } from "../../core/resumable_inbox.ts";
 import { stamp } from "../../core/frame.ts";
 import { append, concat, KiB, MiB, newLog, roomyPool, viewOf } from "./fixtures.ts";
 import { Network, PlayedServer } from "./links.ts";
 import { controlFrame, publisher, subscribing, TestServer, textFrame, turn, World } from "./world.ts";
 
 Deno.test("inbox: an inbox that is never empty does not grow", () => {
-  const inbox = new Inbox(roomyPool());
+  const inbox = new ResumableInbox(roomyPool());
   inbox.announced("a", 1, 1, 1);
   const before = Deno.memoryUsage().heapUsed;
   inbox.gap(1, 1, 1, Code.lagged);

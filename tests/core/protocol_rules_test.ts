@@ -6,7 +6,7 @@ import { Code } from "../../core/codes.ts";
 import { declare, preamble, Start, subscribe } from "../../core/control.ts";
 import { at, FrameType, stamp } from "../../core/frame.ts";
 import { FrameReader } from "../../core/frame_reader.ts";
-import { Inbox } from "../../core/inbox.ts";
+import { ResumableInbox } from "../../core/resumable_inbox.ts";
 import { MemoryBudget } from "../../core/memory.ts";
 import { type SubscribingLink, Subscription } from "../../core/subscription.ts";
 import { framesIn, messagesFrame, MiB, roomyPool, same, viewOf, VirtualPlatform } from "./fixtures.ts";
@@ -51,7 +51,7 @@ function readerAt(topic: number, sequence: number, pool = roomyPool()): FrameRea
 }
 
 Deno.test("the sequence a subscription began with means nothing on a restarted server", () => {
-  const inbox = new Inbox(roomyPool(), 1_000_000);
+  const inbox = new ResumableInbox(roomyPool(), 1_000_000);
   inbox.announced("a", 1, 1, 5);
   assert(inbox.frame(readerAt(1, 5)));
   assert(inbox.empty, "below what was asked for");
@@ -62,7 +62,7 @@ Deno.test("the sequence a subscription began with means nothing on a restarted s
 });
 
 Deno.test("a topic that was forgotten is dropped, and is a gap only if something is missing", () => {
-  const inbox = new Inbox(roomyPool());
+  const inbox = new ResumableInbox(roomyPool());
   for (const id of [1, 2, 3]) inbox.announced(`topic/${id}`, id, id, 5);
   inbox.gap(1, 5, 4, Code.forgotten);
   inbox.gap(2, 5, 6, Code.forgotten);

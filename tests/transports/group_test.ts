@@ -14,6 +14,7 @@ import { Pattern } from "../../core/pattern.ts";
 import { Segment } from "../../core/segment.ts";
 import { Topics } from "../../core/topics.ts";
 import { platform } from "../../transports/platform.ts";
+import { findInterface } from "../../transports/interfaces.ts";
 import { joinGroup, openUdp, udpAddress } from "../../transports/udp.ts";
 import { messagesFrame } from "../core/fixtures.ts";
 
@@ -49,7 +50,7 @@ async function listen(port: number, count: number) {
     }),
     left: () => {},
   });
-  const shared = await joinGroup(address, port, [loopback]);
+  const shared = await joinGroup(address, port, [findInterface(loopback)]);
   const own = openUdp(loopback, 0);
   const listener = new GroupListener(platform, receiver, [shared], own);
   const running = listener.run();

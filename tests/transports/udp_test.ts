@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { TransportError } from "../../core/errors.ts";
-import { joinGroup, openUdp, udpAddress } from "../../transports/udp.ts";
+import { findInterface } from "../../transports/interfaces.ts";
+import { joinGroup, openGroup, openUdp, udpAddress } from "../../transports/udp.ts";
 
 const loopback = "127.0.0.1";
+const local = findInterface(loopback);
 /** Of the range that is for one organisation's own use (RFC 2365). */
 const group = "239.255.70.70";
 
@@ -51,15 +53,21 @@ Deno.test("udp: what cannot be says what was attempted, and why", async () => {
   assertEquals(used.message, `cannot listen on ${port.address.text}: the port is in use`);
   const foreign = assertThrows(() => openUdp("192.0.2.1", 0), TransportError);
   assertEquals(foreign.message, "cannot listen on 192.0.2.1:0: this machine has no such address");
-  const unjoined = await assertRejects(() => joinGroup("10.0.0.1", 0, [loopback]), TransportError);
+  const unjoined = await assertRejects(() => joinGroup("10.0.0.1", 0, [local]), TransportError);
   assert(unjoined.message.startsWith("cannot join 10.0.0.1: "));
+  const nowhere = { name: "none", ipv4: null, ipv6: [], index: 0 };
+  const unsent = await assertRejects(
+    () => openGroup({ host: group, port: 7, interface: nowhere, ttl: 1 }),
+    TransportError,
+  );
+  assertEquals(unsent.message, "cannot send on none: it has no IPv4 address");
 });
 
 Deno.test("udp: everyone who has joined a group gets what is sent to it, on this machine and no further", async () => {
-  using first = await joinGroup(group, 0, [loopback]);
+  using first = await joinGroup(group, 0, [local]);
   const { port } = first.address;
-  using second = await joinGroup(group, port, [loopback]);
-  using sender = openUdp(loopback, 0);
+  using second = await joinGroup(group, port, [local]);
+  using sender = await openGroup({ host: group, port, interface: local, ttl: 1 });
   const bytes = new Uint8Array(100);
   await sender.send(new Uint8Array([1, 2, 3]), udpAddress(group, port));
   for (const receiver of [first, second]) {

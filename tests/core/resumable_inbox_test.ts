@@ -3,7 +3,7 @@ import { Code } from "../../core/codes.ts";
 import { GapError, type GapEvent, readBatches, readEvents, readMessages } from "../../core/events.ts";
 import { encodedFlag, stamp } from "../../core/frame.ts";
 import { FrameReader } from "../../core/frame_reader.ts";
-import { Inbox } from "../../core/inbox.ts";
+import { ResumableInbox } from "../../core/resumable_inbox.ts";
 import { MemoryBudget } from "../../core/memory.ts";
 import type { SegmentPool } from "../../core/segment_pool.ts";
 import { concat, MiB, roomyPool, viewOf } from "./fixtures.ts";
@@ -20,7 +20,7 @@ function stamped(sequence: number, texts: readonly string[], parts: Parameters<t
 class Subject {
   readonly platform = null;
   readonly pool: SegmentPool = roomyPool();
-  readonly inbox: Inbox;
+  readonly inbox: ResumableInbox;
   readonly reader: FrameReader;
   left = false;
   ended = false;
@@ -28,7 +28,7 @@ class Subject {
   wentOn = 0;
 
   constructor(floor = 1) {
-    this.inbox = new Inbox(this.pool, floor);
+    this.inbox = new ResumableInbox(this.pool, floor);
     this.reader = new FrameReader(this.pool, new MemoryBudget(64 * MiB));
     this.reader.mostMessages = 2 * MiB;
   }

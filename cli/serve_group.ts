@@ -1,0 +1,132 @@
+/**
+ * The multicast groups of `stream serve`.
+ *
+ * @module
+ */
+
+import { groupId } from "../core/datagram.ts";
+import type { Address } from "../core/datagram_port.ts";
+import { UsageError } from "../core/errors.ts";
+import { GroupSender } from "../core/group_sender.ts";
+import { GroupTransmitter } from "../core/group_transmitter.ts";
+import { idLength } from "../core/bytes.ts";
+import { Pattern } from "../core/pattern.ts";
+import type { Topics } from "../core/topics.ts";
+import { isLoopbackInterface, loopbackInterface, type NetworkInterface } from "../transports/interfaces.ts";
+import { platform } from "../transports/platform.ts";
+import { openGroup, udpAddress } from "../transports/udp.ts";
+import { defaultGroup, type Group, sealOf } from "./group.ts";
+import type { Log } from "./log.ts";
+import { formatMessages, formatRate } from "./units.ts";
+
+/** How fast datagrams go unless `rate` says otherwise, in bytes a second: on loopback, and on a network of 1 Gbit/s or less. */
+const loopbackRate = 250_000_000;
+const networkRate = 12_500_000;
+
+/** How a server sends to a group. */
+export interface ServedGroup extends Group {
+  readonly interface: NetworkInterface;
+  readonly rate: number;
+}
+
+/**
+ * Completes what was asked for.
+ *
+ * @param open whether anybody on a network may hear it
+ * @throws {UsageError} when it may not leave this machine, or there is no way for it
+ */
+export function servedGroup(group: Group, open: boolean): ServedGroup {
+  const chosen = group.interface ?? loopbackInterface();
+  const hint = `for example: mcast://${group.address}?interface=eth0`;
+  if (chosen === undefined) throw new UsageError("--multicast: this machine has no loopback: name an interface", hint);
+  const local = isLoopbackInterface(chosen);
+  if (local && group.host.includes(":")) {
+    throw new UsageError("--multicast: loopback carries no IPv6 multicast: name an interface", hint);
+  }
+  if (!local && !open) {
+    throw new UsageError(
+      `--multicast: anybody on the network of ${chosen.name} could receive what is sent there`,
+      "give --key-file to encrypt it (stream key makes one), or --open if that is meant",
+    );
+  }
+  return { ...group, interface: chosen, rate: group.rate ?? (local ? loopbackRate : networkRate) };
+}
+
+/** A group that is being sent to. */
+export class ServingGroup implements Disposable {
+  readonly #sender: GroupSender<Address>;
+  readonly #transmitter: GroupTransmitter;
+  readonly #running: Promise<void>;
+
+  /** Sends what topics get from now on. */
+  constructor(sender: GroupSender<Address>, transmitter: GroupTransmitter, log: Log) {
+    this.#sender = sender;
+    this.#transmitter = transmitter;
+    this.#running = transmitter.run().catch((error) => log.error("multicast ended", { why: error.message }));
+  }
+
+  /**
+   * Sends what is in the logs, tells receivers that it ends, and repairs what they miss.
+   *
+   * @param timeout milliseconds after which it stops with what it has sent
+   */
+  async drain(timeout: number): Promise<void> {
+    this.#sender.finish();
+    const cancel = platform.after(timeout, () => this[Symbol.dispose]());
+    await this.#running;
+    cancel();
+  }
+
+  /** Stops at once. */
+  [Symbol.dispose](): void {
+    this.#transmitter[Symbol.dispose]();
+  }
+}
+
+/**
+ * Begins to send topics to a group.
+ *
+ * @param key 32 bytes, or `null` for no encryption
+ * @param wait whether publishers are held rather than that retention overtakes the group
+ * @throws {TransportError} when the interface cannot send there
+ */
+export async function serveGroup(
+  topics: Topics,
+  group: ServedGroup,
+  key: Uint8Array | null,
+  wait: boolean,
+  log: Log,
+): Promise<ServingGroup> {
+  const { address, host, port, largest, rate, topics: patterns } = group;
+  const endpoint = `mcast://${address}`;
+  const session = new Uint8Array(idLength);
+  platform.random(session);
+  const sender = new GroupSender<Address>(platform, topics, sealOf(key, "sender"), {
+    group: groupId(platform, address),
+    session,
+    patterns: (patterns.length > 0 ? patterns : ["#"]).map((pattern) => new Pattern(pattern)),
+    largest,
+    rate,
+    wait,
+    onLagged: (topic, first, last) =>
+      log.warn(`${formatMessages(last - first + 1)} not multicast: they came faster than its rate`, { topic }),
+  });
+  const transmitter = new GroupTransmitter(
+    platform,
+    sender,
+    await openGroup(group),
+    udpAddress(host, port),
+    (error) => log.warn(error.message, { group: endpoint }),
+  );
+  const { name } = group.interface;
+  const reach = isLoopbackInterface(group.interface)
+    ? `on this machine alone (for a network: --multicast ${defaultGroup}?interface=NAME)`
+    : `on the network of ${name}`;
+  log.info(`multicasting to ${endpoint} ${reach}`, {
+    ...(patterns.length > 0 && { topics: patterns.join(",") }),
+    interface: name,
+    rate: formatRate({ bytes: rate }),
+    encrypted: key !== null,
+  });
+  return new ServingGroup(sender, transmitter, log);
+}

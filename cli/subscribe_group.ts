@@ -1,0 +1,157 @@
+/**
+ * `stream subscribe --multicast`: receives from a group, without a connection to a server.
+ *
+ * @module
+ */
+
+import { groupId } from "../core/datagram.ts";
+import type { Address } from "../core/datagram_port.ts";
+import type { DropReason } from "../core/group_receiver.ts";
+import { GroupSubscription } from "../core/group_subscription.ts";
+import { defaultInterface, isLoopbackInterface, loopbackInterface } from "../transports/interfaces.ts";
+import { platform } from "../transports/platform.ts";
+import { joinGroup, openUdp } from "../transports/udp.ts";
+import { defaultGroup, type Group, sealOf } from "./group.ts";
+import { readKey } from "./key_file.ts";
+import type { Log } from "./log.ts";
+
+/** How a group is subscribed to. */
+export interface GroupCommand {
+  readonly group: Group;
+  /** Where its key is; without one only what is not encrypted is taken. */
+  readonly keyFile: string | undefined;
+  /** What is wanted of it; empty for everything. */
+  readonly patterns: readonly string[];
+  /** Whether what is lost is asked for. */
+  readonly repair: boolean;
+}
+
+/** How long nobody may be heard before it is said what to do, in milliseconds; and how often it is looked what is dropped. */
+const silence = 3_000;
+const watchInterval = 1_000;
+
+/**
+ * Joins a group.
+ *
+ * @param onSender told of the first sender that is heard
+ * @throws {TransportError} when it cannot be joined
+ */
+export async function subscribeGroup(
+  command: GroupCommand,
+  log: Log,
+  onSender: (from: Address) => void,
+): Promise<WatchedGroup> {
+  const { group, keyFile, patterns, repair } = command;
+  const key = keyFile === undefined ? null : await readKey(keyFile);
+  const { address, host, port, largest } = group;
+  const loopback = loopbackInterface();
+  const interfaces = group.interface !== null
+    ? [group.interface]
+    : loopback === undefined
+    ? [defaultInterface]
+    : [loopback, defaultInterface];
+  const local = interfaces.every(isLoopbackInterface);
+  const shared = await joinGroup(host, port, interfaces);
+  const own = openUdp(local ? "127.0.0.1" : host.includes(":") ? "::" : "0.0.0.0", 0);
+  let heard = false;
+  const subscription = new GroupSubscription(platform, { group: [shared], own }, {
+    group: groupId(platform, address),
+    seal: sealOf(key, "receiver"),
+    patterns,
+    repair,
+    largest: Math.max(largest, leastLargest),
+    onSender: (from, joined) => {
+      log.debug(joined ? "a sender is heard" : "a sender has ended", { from: from.text });
+      if (joined && !heard) onSender(from);
+      heard ||= joined;
+    },
+  });
+  return new WatchedGroup(subscription, command, log, () => heard);
+}
+
+/** What fits the usual link is taken, whatever a sender keeps below. */
+const leastLargest = 1472;
+
+/** A group's subscription that says once what is wrong with what comes, and what to do when nothing does. */
+export class WatchedGroup {
+  readonly #subscription: GroupSubscription;
+  readonly #command: GroupCommand;
+  readonly #log: Log;
+  readonly #said = new Set<DropReason>();
+  readonly #cancelSilence: () => void;
+  #cancelWatch = () => {};
+  #closed = false;
+
+  /** @param heard whether there is a sender */
+  constructor(subscription: GroupSubscription, command: GroupCommand, log: Log, heard: () => boolean) {
+    this.#subscription = subscription;
+    this.#command = command;
+    this.#log = log;
+    this.#cancelSilence = platform.after(silence, () => {
+      if (!heard()) log.info(this.#advice());
+    });
+    this.#watch();
+  }
+
+  /** What happens, in order. */
+  events(): ReturnType<GroupSubscription["events"]> {
+    return this.#subscription.events();
+  }
+
+  /** Leaves the group. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelSilence();
+    this.#cancelWatch();
+    const { datagrams, bytes, requests, dropped } = this.#subscription.receiver;
+    await this.#subscription.close();
+    this.#log.debug("left the group", { datagrams, bytes, requests, ...Object.fromEntries(dropped) });
+  }
+
+  #watch(): void {
+    this.#cancelWatch = platform.after(watchInterval, () => {
+      this.#watch();
+      for (const [reason, count] of this.#subscription.receiver.dropped) {
+        const text = this.#trouble(reason);
+        if (text === null || this.#said.has(reason)) continue;
+        this.#said.add(reason);
+        this.#log.warn(text, { dropped: count });
+      }
+    });
+  }
+
+  #advice(): string {
+    const { group, keyFile } = this.#command;
+    const endpoint = `mcast://${group.address}`;
+    const url = endpoint === defaultGroup ? "" : ` ${endpoint}`;
+    const key = keyFile === undefined ? "" : ` --key-file ${keyFile}`;
+    const network = group.interface === null || isLoopbackInterface(group.interface)
+      ? "; from another machine its --multicast URL needs ?interface=NAME"
+      : "";
+    return `no sender is heard on ${endpoint} yet: start one with stream serve --multicast${url}${key}${network}` +
+      " (stream doctor looks for what is in the way)";
+  }
+
+  #trouble(reason: DropReason): string | null {
+    const { address } = this.#command.group;
+    switch (reason) {
+      case "encrypted":
+        return `what comes on mcast://${address} is encrypted: give --key-file`;
+      case "plain":
+        return `what comes on mcast://${address} is not encrypted, and refused since --key-file is given`;
+      case "damaged":
+        return this.#command.keyFile === undefined
+          ? `damaged datagrams come on mcast://${address}`
+          : `datagrams come on mcast://${address} that this key does not open: is it the sender's?`;
+      case "large":
+        return `datagrams come on mcast://${address} that are larger than expected: give the sender's mtu in --group`;
+      case "version":
+        return `datagrams of another version come on mcast://${address}`;
+      case "senders":
+        return `more senders are on mcast://${address} than a receiver takes`;
+      default:
+        return null;
+    }
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * A subscription to what a multicast group sends: read like one to a server, without a connection to any.
+ *
+ * @module
+ */
+
+import type { Batch, Message } from "./batch.ts";
+import { readU64 } from "./bytes.ts";
+import { Code } from "./codes.ts";
+import type { Platform } from "./connection.ts";
+import type { Seal } from "./datagram.ts";
+import type { Address, DatagramPort } from "./datagram_port.ts";
+import { UsageError } from "./errors.ts";
+import { type Readable, readBatches, readEvents, readMessages, type SubscriptionEvent, tellEvents } from "./events.ts";
+import { at } from "./frame.ts";
+import { FrameCopies } from "./frame_copies.ts";
+import { GroupListener } from "./group_listener.ts";
+import { GroupReceiver } from "./group_receiver.ts";
+import type { TopicEvents } from "./group_topics.ts";
+import { Inbox } from "./inbox.ts";
+import { largestMessage } from "./limits.ts";
+import { MemoryBudget } from "./memory.ts";
+import { Pattern } from "./pattern.ts";
+import { SegmentPool } from "./segment_pool.ts";
+
+/** How many datagrams ahead of a missing one are kept, and how large each may be: together what a sender can make it hold. */
+const span = 4096;
+/** Milliseconds, at most, before something that is missing is asked for. */
+const wait = 10;
+/** For how many milliseconds something is missed, and nothing repaired, before it is given up: with repairs, and without. */
+const patience = 5_000;
+const patienceAlone = 50;
+/** Bytes of messages that came and were not read; what comes beyond that is lost, and reported. */
+export const unreadMemory = 64 * 1024 * 1024;
+/** Gaps that wait to be read; more are put together. */
+const mostEntries = 65_536;
+
+/** How a group is subscribed to. */
+export interface GroupSubscriptionOptions {
+  /** The group's id: see {@linkcode groupId}. */
+  readonly group: number;
+  /** What protects its datagrams. */
+  readonly seal: Seal;
+  /** What is wanted of it; everything where there is none. */
+  readonly patterns: readonly string[];
+  /** Whether what is lost is asked for. Where it is not, it is only reported. */
+  readonly repair: boolean;
+  /** Bytes of the largest datagram that is taken. */
+  readonly largest: number;
+  /** Told of each sender: when it is heard for the first time, and when it has ended, or is not heard any more. */
+  readonly onSender?: (from: Address, heard: boolean) => void;
+  /** As for a subscription to a server. */
+  readonly onEvent?: (event: SubscriptionEvent) => void;
+}
+
+/** The ports of a group's receiver. */
+export interface GroupPorts {
+  /** Where the group's datagrams come. */
+  readonly group: readonly DatagramPort[];
+  /** Where requests leave, and what is sent to this receiver alone comes. */
+  readonly own: DatagramPort;
+}
+
+/** The messages of a group's topics. */
+export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposable {
+  /** What it subscribes to. */
+  readonly patterns: readonly string[];
+  /** What came and was dropped, and what was asked for, in number. */
+  readonly receiver: GroupReceiver<Address>;
+  readonly #patterns: readonly Pattern[];
+  readonly #options: GroupSubscriptionOptions;
+  readonly #pool = new SegmentPool(new MemoryBudget(unreadMemory));
+  readonly #inbox = new Inbox(this.#pool);
+  readonly #copies = new FrameCopies(this.#pool);
+  readonly #listener: GroupListener;
+  readonly #readable: Readable;
+  readonly #tell: (() => void) | null;
+  readonly #senders = new Map<string, Sender>();
+  #arrived: (() => void) | null = null;
+  #left = false;
+  #error: Error | null = null;
+  readonly #running: Promise<void>;
+
+  /** Takes the ports over, and receives from now on. */
+  constructor(platform: Platform, ports: GroupPorts, options: GroupSubscriptionOptions) {
+    const { seal, group, repair, largest } = options;
+    this.patterns = options.patterns;
+    this.#patterns = options.patterns.map((pattern) => new Pattern(pattern));
+    this.#options = options;
+    this.#readable = this.#makeReadable();
+    this.#tell = options.onEvent === undefined ? null : tellEvents(this.#readable, options.onEvent);
+    const session = {
+      group,
+      span,
+      largest,
+      wait,
+      patience: repair ? patience : patienceAlone,
+      repair,
+      largestFrame: largestMessage + largest,
+    };
+    this.receiver = new GroupReceiver(platform, seal, session, {
+      joined: (sender, from) => this.#joined(sender, from),
+      left: (sender, ended) => this.#senderLeft(sender, ended),
+    });
+    this.#listener = new GroupListener(platform, this.receiver, ports.group, ports.own);
+    this.#running = this.#listener.run().catch((error) => {
+      this.#error = error;
+      this.#arrive();
+    });
+  }
+  /** Bytes received and not read. */
+  get unread(): number {
+    return this.#inbox.bytes;
+  }
+
+  /** Messages one by one, each the caller's own. Throws `GapError` when some were lost. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
+    return readMessages(this.#iterable);
+  }
+
+  /** Messages in batches, each valid until the next is asked for. Throws `GapError` when some were lost. */
+  batches(): AsyncIterableIterator<Batch> {
+    return readBatches(this.#iterable);
+  }
+
+  /** Everything that happens, in order, as for a subscription to a server. */
+  events(): AsyncIterableIterator<SubscriptionEvent> {
+    return readEvents(this.#iterable);
+  }
+
+  /** Leaves; what was received and not read is forgotten. */
+  async close(): Promise<void> {
+    if (!this.#left) {
+      this.#left = true;
+      this.#listener[Symbol.dispose]();
+      this.#inbox.clear();
+      this.#copies.close();
+      this.#arrive();
+    }
+    await this.#running;
+  }
+
+  /** As {@linkcode close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** For an iterator: what `onEvent` is told is gone. */
+  get #iterable(): Readable {
+    if (this.#tell === null) return this.#readable;
+    throw new UsageError("cannot iterate over a subscription that has `onEvent`: everything is told there");
+  }
+
+  /** What its readers see of it. */
+  #makeReadable(): Readable {
+    // deno-lint-ignore no-this-alias
+    const self = this;
+    return {
+      inbox: self.#inbox,
+      platform: null,
+      get left() {
+        return self.#left;
+      },
+      get ended() {
+        return self.#error !== null;
+      },
+      get error() {
+        return self.#error;
+      },
+      arrival: () => new Promise((resolve) => self.#arrived = resolve),
+      goOn: () => self.#tellMissed(),
+    };
+  }
+
+  /** What one sender's topics bring. */
+  #joined(sender: string, from: Address): TopicEvents {
+    const missed: Missed = new Map();
+    this.#senders.set(sender, { from, missed });
+    this.#options.onSender?.(from, true);
+    return {
+      wants: (topic) => this.#patterns.length === 0 || this.#patterns.some((pattern) => pattern.matches(topic)),
+      frame: (topic, bytes, view, start, end, floor) => {
+        const sequence = readU64(view, start + at.sequence);
+        if (missed.size > 0) this.#tellMissed();
+        const copies = this.#copies;
+        if (missed.has(topic) || !copies.add(bytes, start, end)) {
+          miss(missed, topic, floor, sequence + view.getUint16(start + at.count, true) - 1);
+        } else this.#inbox.take(topic, copies.segment!, copies.start, copies.start + end - start, sequence, floor);
+        this.#arrive();
+      },
+      gap: (topic, first, last, code) => {
+        if (missed.has(topic) || this.#inbox.length >= mostEntries) miss(missed, topic, first, last);
+        else this.#inbox.miss(topic, first, last, code);
+        this.#arrive();
+      },
+    };
+  }
+
+  /** Reports what there was no room for, now that there is some. */
+  #tellMissed(): void {
+    for (const { missed } of this.#senders.values()) {
+      for (const [topic, { first, last }] of missed) {
+        if (this.#inbox.length >= mostEntries || this.#inbox.bytes > unreadMemory / 2) return;
+        missed.delete(topic);
+        this.#inbox.miss(topic, first, last, Code.lagged);
+      }
+    }
+  }
+
+  #senderLeft(sender: string, ended: boolean): void {
+    const { from, missed } = this.#senders.get(sender)!;
+    for (const [topic, { first, last }] of missed) this.#inbox.miss(topic, first, last, Code.lagged);
+    this.#senders.delete(sender);
+    this.#options.onSender?.(from, false);
+    if (!ended) this.#inbox.miss(this.patterns.join(" "), 0, 0, Code.senderLost);
+    this.#arrive();
+  }
+
+  #arrive(): void {
+    this.#tell?.();
+    const arrived = this.#arrived;
+    this.#arrived = null;
+    arrived?.();
+  }
+}
+
+/** Of topics, what was lost since there was no room for it. */
+type Missed = Map<string, { readonly first: number; last: number }>;
+
+/** A sender that is heard. */
+interface Sender {
+  readonly from: Address;
+  readonly missed: Missed;
+}
+
+/** Some more was lost; a `last` of 0 when it is not known how much. */
+function miss(missed: Missed, topic: string, first: number, last: number): void {
+  const known = missed.get(topic);
+  if (known === undefined) missed.set(topic, { first, last });
+  else known.last = Math.max(known.last, last);
+}

@@ -1,0 +1,42 @@
+/** Multicast groups for tests: on loopback, and nobody else's. */
+
+import { Process, type ProcessOptions, type ServerProcess, startServer } from "./process.ts";
+
+/** A group of its own: its id tells it from others, should its port be shared. */
+export interface TestGroup {
+  /** For `serve --multicast`. */
+  readonly served: string;
+  /** For `subscribe --group`. It is joined on loopback alone. */
+  readonly joined: string;
+}
+
+/** A group that nobody else uses, on loopback. @param parameters more of them: `&mtu=600` */
+export function testGroup(parameters = ""): TestGroup {
+  const [a, b] = crypto.getRandomValues(new Uint8Array(2));
+  const probe = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 });
+  const { port } = probe.addr as Deno.NetAddr;
+  probe.close();
+  const endpoint = `mcast://239.255.${a}.${b}:${port}?interface=127.0.0.1${parameters}`;
+  return { served: endpoint, joined: endpoint };
+}
+
+/** A server that multicasts to a group. */
+export function startMulticast(group: TestGroup, args: readonly string[] = []): Promise<ServerProcess> {
+  return startServer(["--multicast", group.served, ...args]);
+}
+
+/** A subscriber that has joined a group, and heard its sender. */
+export async function groupSubscriber(
+  group: TestGroup,
+  args: readonly string[] = [],
+  options: ProcessOptions = {},
+): Promise<Process> {
+  const subscriber = new Process(["stream", "subscribe", "--multicast", "--group", group.joined, ...args], options);
+  try {
+    await subscriber.stderr.line(/^subscribed .* from /);
+    return subscriber;
+  } catch (error) {
+    await subscriber[Symbol.asyncDispose]();
+    throw error;
+  }
+}
