@@ -108,7 +108,7 @@ class Receiver {
     this.#output.send();
   }
 
-  #tell({ topic, first, last, lost, reason }: Omit<GapEvent, "kind">): void {
+  #tell({ topic, first, last, lost, reason }: Omit<GapEvent, "kind" | "code">): void {
     this.#lost = true;
     const known = (number: number) => number === 0 ? null : number;
     const gap: Gap = { topic, first: known(first), last: known(last), lost: known(lost), reason };

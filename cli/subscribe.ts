@@ -11,6 +11,7 @@ import type { StartPoint } from "../core/subscription.ts";
 import type { ExitStatus } from "./exit.ts";
 import type { FormatName } from "./format.ts";
 import { defaultGroup, type Group, parseGroup } from "./group.ts";
+import { parseServer } from "./endpoints.ts";
 import { openLink, untilAborted } from "./link.ts";
 import { Log, type LogOptions } from "./log.ts";
 import {
@@ -41,8 +42,8 @@ export interface SubscribeOptions {
   readonly group: Group | null;
   /** Where its key is. */
   readonly keyFile: string | undefined;
-  /** Whether what is lost of it is asked for. */
-  readonly repair: boolean;
+  /** Whether what is lost of it is asked for: of its sender, or, where an endpoint stands here, of that server. */
+  readonly repair: boolean | string;
   /** How messages are written. */
   readonly format: FormatName;
   /** `-v`: whether the topic goes before each message. */
@@ -74,6 +75,10 @@ export function declare(command: Command, program: Program): void {
     ["one message, within ten seconds", "stream subscribe -n 1 --timeout 10s greetings"],
     ["the last known value of everything (a lone # needs quotes)", "stream subscribe --last -v '#'"],
     ["what a server on this network multicasts", "stream subscribe --multicast -v"],
+    [
+      "the same, with all that the server has kept of it first",
+      "stream subscribe --multicast --repair tcp://127.0.0.1:7070 --from earliest ticks",
+    ],
   ]);
   command
     .usage("[options] PATTERN...")
@@ -111,6 +116,13 @@ export function declare(command: Command, program: Program): void {
     )
     .addOption(valueOption("--group <url>", `the group (default: ${defaultGroup})`, parseGroup))
     .option("--key-file <file>", "the key of the group")
+    .addOption(
+      valueOption(
+        "--repair <url>",
+        "get what is lost, and what was before, from the log of the group's server",
+        parseServer,
+      ),
+    )
     .option("--no-repair", "report what is lost of the group instead of asking for it: for one-way networks")
     .action((patterns, given, self) => {
       for (const pattern of patterns) {
@@ -120,7 +132,8 @@ export function declare(command: Command, program: Program): void {
       if (patterns.length === 0 && given.multicast !== true) {
         throw new UsageError("PATTERN is missing", "usage: stream subscribe [options] PATTERN...");
       }
-      refuseUnused({ ...given, server: self.getOptionValueSource("server") === "cli" ? given.server : undefined });
+      const server = self.getOptionValueSource("server") === "cli" ? given.server : undefined;
+      refuseUnused({ ...given, server, "key-file": given.keyFile, "lag-policy": given.lagPolicy });
       onlyOneOf({
         "--raw": given.raw === true,
         "--json": given.json === true,
@@ -147,7 +160,7 @@ export function declare(command: Command, program: Program): void {
         patterns,
         group: given.multicast ? given.group ?? parseGroup(defaultGroup) : null,
         keyFile: given.keyFile,
-        repair: given.repair !== false,
+        repair: given.repair ?? true,
         format,
         withTopic: given.verbose ?? false,
         from: given.from ?? (given.last ? { last: 1 } : "latest"),
@@ -163,18 +176,21 @@ export function declare(command: Command, program: Program): void {
     });
 }
 
-/** Options that mean nothing without a group, or with one. */
-function refuseUnused(given: Readonly<Record<string, unknown>>): void {
-  const [refused, hint] = given["multicast"] === true
-    ? [["server", "from", "last", "lagPolicy"], "a group has no server and no history: leave it out"]
-    : [["group", "keyFile"], "give --multicast, too"];
-  for (const name of refused!) {
-    if (given[name] === undefined) continue;
-    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    throw new UsageError(
-      `${flag} ${given["multicast"] === true ? "does not go with" : "means nothing without"} --multicast`,
-      hint,
+/** Refuses options that mean nothing without a group, or with one. */
+function refuseUnused({ multicast, ...given }: Readonly<Record<string, unknown>>): void {
+  const refuse = (names: readonly string[], what: string, hint: string) => {
+    for (const name of names) if (given[name] !== undefined) throw new UsageError(`--${name} ${what}`, hint);
+  };
+  if (multicast !== true) refuse(["group", "key-file", "repair"], "means nothing without --multicast", "give it, too");
+  else {
+    refuse(
+      ["server", "lag-policy", "reconnect"],
+      "does not go with --multicast",
+      "a group is no connection: leave it out",
     );
+    if (typeof given["repair"] === "string") return;
+    const hint = "give --repair with the server of the group: tcp://HOST:7070";
+    refuse(["from", "last"], "does not go with --multicast: a group has no history", hint);
   }
 }
 
@@ -199,13 +215,14 @@ async function fromServer(options: SubscribeOptions, log: Log, signal: AbortSign
 }
 
 async function fromGroup(options: SubscribeOptions, group: Group, log: Log, signal: AbortSignal): Promise<ExitStatus> {
-  const { patterns } = options;
+  const { patterns, repair } = options;
   const say = (from: string) => {
     for (const pattern of patterns.length > 0 ? patterns : ["#"]) {
       sayReady(`subscribed ${pattern}${from}`, options.log, log);
     }
   };
-  const source = await subscribeGroup({ ...options, group }, log, ({ text }) => say(` from ${text}`));
+  await using link = typeof repair === "string" ? await openLink({ ...options, server: repair }, log, signal) : null;
+  const source = await subscribeGroup({ ...options, group, link }, log, ({ text }) => say(` from ${text}`));
   say("");
   try {
     return await receive(source, options, signal);

@@ -7,6 +7,8 @@
 import { groupId } from "../core/datagram.ts";
 import type { Address } from "../core/datagram_port.ts";
 import type { DropReason } from "../core/group_receiver.ts";
+import type { Link } from "../core/link.ts";
+import type { StartPoint } from "../core/subscription.ts";
 import { GroupSubscription } from "../core/group_subscription.ts";
 import { defaultInterface, isLoopbackInterface, loopbackInterface } from "../transports/interfaces.ts";
 import { platform } from "../transports/platform.ts";
@@ -23,7 +25,10 @@ export interface GroupCommand {
   /** What is wanted of it; empty for everything. */
   readonly patterns: readonly string[];
   /** Whether what is lost is asked for. */
-  readonly repair: boolean;
+  readonly repair: boolean | string;
+  /** To the group's server, for what its sender cannot repair and what was before, from where on; or `null`. */
+  readonly link: Link | null;
+  readonly from: StartPoint;
 }
 
 /** How long nobody may be heard before it is said what to do, in milliseconds; and how often it is looked what is dropped. */
@@ -41,7 +46,7 @@ export async function subscribeGroup(
   log: Log,
   onSender: (from: Address) => void,
 ): Promise<WatchedGroup> {
-  const { group, keyFile, patterns, repair } = command;
+  const { group, keyFile, patterns, repair, link, from } = command;
   const key = keyFile === undefined ? null : await readKey(keyFile);
   const { address, host, port, largest } = group;
   const loopback = loopbackInterface();
@@ -58,7 +63,12 @@ export async function subscribeGroup(
     group: groupId(platform, address),
     seal: sealOf(key, "receiver"),
     patterns,
-    repair,
+    repair: repair !== false,
+    ...(link !== null && { log: { link, from } }),
+    onForeign: ({ text }) =>
+      log.warn("the group has a sender that is not the server of --repair: what is lost of it may stay so", {
+        from: text,
+      }),
     largest: Math.max(largest, leastLargest),
     onSender: (from, joined) => {
       log.debug(joined ? "a sender is heard" : "a sender has ended", { from: from.text });

@@ -12,6 +12,8 @@ import { at, encodedFlag } from "./frame.ts";
 import type { Segment } from "./segment.ts";
 import { findMessages } from "./payload.ts";
 
+const noView = new DataView(new ArrayBuffer(0));
+
 /** One message. Its payload is the receiver's own. */
 export interface Message {
   /** The topic it was published to. */
@@ -41,6 +43,12 @@ export class Batch {
   count = 0;
   /** The memory that their payloads are in. */
   bytes: Uint8Array = new Uint8Array(0);
+  /**
+   * The frame that it is made of.
+   *
+   * @internal
+   */
+  readonly frame: { view: DataView; start: number; end: number } = { view: noView, start: 0, end: 0 };
   #bounds: Uint32Array = new Uint32Array(256);
   #first = 0;
 
@@ -90,6 +98,9 @@ export class Batch {
     const body = start + view.getUint8(start + at.header);
     const payload = body + view.getUint16(start + at.extension, true);
     const end = start + view.getUint32(start + at.length, true);
+    this.frame.view = view;
+    this.frame.start = start;
+    this.frame.end = end;
     if (this.#bounds.length < 2 * count) this.#bounds = new Uint32Array(4 * count);
     this.#first = Math.max(0, floor - sequence);
     this.topic = topic;

@@ -25,6 +25,8 @@ export interface GapEvent {
   readonly lost: number;
   /** Why, as a name: `lagged`, `expired`, `corrupt`, ... */
   readonly reason: string;
+  /** Why, as its number on the wire. */
+  readonly code: Code;
 }
 
 /** What happens to a subscription, in order. */
@@ -224,5 +226,5 @@ function pollBatch(reader: EventReader): Batch | null {
 }
 
 function gapEvent({ topic, first, last, code }: Gap): GapEvent {
-  return { kind: "gap", topic, first, last, lost: last === 0 ? 0 : last - first + 1, reason: codeName(code) };
+  return { kind: "gap", topic, first, last, lost: last === 0 ? 0 : last - first + 1, reason: codeName(code), code };
 }

@@ -5,23 +5,20 @@
  */
 
 import type { Batch, Message } from "./batch.ts";
-import { readU64 } from "./bytes.ts";
 import { Code } from "./codes.ts";
 import type { Platform } from "./connection.ts";
 import type { Seal } from "./datagram.ts";
 import type { Address, DatagramPort } from "./datagram_port.ts";
 import { UsageError } from "./errors.ts";
 import { type Readable, readBatches, readEvents, readMessages, type SubscriptionEvent, tellEvents } from "./events.ts";
-import { at } from "./frame.ts";
-import { FrameCopies } from "./frame_copies.ts";
+import { GroupInbox, type InboxSource } from "./group_inbox.ts";
 import { GroupListener } from "./group_listener.ts";
 import { GroupReceiver } from "./group_receiver.ts";
 import type { TopicEvents } from "./group_topics.ts";
-import { Inbox } from "./inbox.ts";
 import { largestMessage } from "./limits.ts";
-import { MemoryBudget } from "./memory.ts";
+import { LogRepair, type RepairLink } from "./log_repair.ts";
 import { Pattern } from "./pattern.ts";
-import { SegmentPool } from "./segment_pool.ts";
+import type { StartPoint } from "./subscription.ts";
 
 /** How many datagrams ahead of a missing one are kept, and how large each may be: together what a sender can make it hold. */
 const span = 4096;
@@ -30,11 +27,6 @@ const wait = 10;
 /** For how many milliseconds something is missed, and nothing repaired, before it is given up: with repairs, and without. */
 const patience = 5_000;
 const patienceAlone = 50;
-/** Bytes of messages that came and were not read; what comes beyond that is lost, and reported. */
-export const unreadMemory = 64 * 1024 * 1024;
-/** Gaps that wait to be read; more are put together. */
-const mostEntries = 65_536;
-
 /** How a group is subscribed to. */
 export interface GroupSubscriptionOptions {
   /** The group's id: see {@linkcode groupId}. */
@@ -49,6 +41,13 @@ export interface GroupSubscriptionOptions {
   readonly largest: number;
   /** Told of each sender: when it is heard for the first time, and when it has ended, or is not heard any more. */
   readonly onSender?: (from: Address, heard: boolean) => void;
+  /**
+   * A link to the server whose group it is: it brings what is missing, and what was sent before from a start point on. Where
+   * there is none, the subscription begins with what the group brings.
+   */
+  readonly log?: { readonly link: RepairLink; readonly from: StartPoint };
+  /** Told of a sender that is another server than the link's. */
+  readonly onForeign?: (from: Address) => void;
   /** As for a subscription to a server. */
   readonly onEvent?: (event: SubscriptionEvent) => void;
 }
@@ -69,10 +68,9 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
   readonly receiver: GroupReceiver<Address>;
   readonly #patterns: readonly Pattern[];
   readonly #options: GroupSubscriptionOptions;
-  readonly #pool = new SegmentPool(new MemoryBudget(unreadMemory));
-  readonly #inbox = new Inbox(this.#pool);
-  readonly #copies = new FrameCopies(this.#pool);
+  readonly #inbox = new GroupInbox(() => this.#arrive());
   readonly #listener: GroupListener;
+  readonly #log: LogRepair | null = null;
   readonly #readable: Readable;
   readonly #tell: (() => void) | null;
   readonly #senders = new Map<string, Sender>();
@@ -103,14 +101,17 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
       left: (sender, ended) => this.#senderLeft(sender, ended),
     });
     this.#listener = new GroupListener(platform, this.receiver, ports.group, ports.own);
-    this.#running = this.#listener.run().catch((error) => {
-      this.#error = error;
-      this.#arrive();
-    });
+    if (options.log !== undefined) {
+      const { link, from } = options.log;
+      this.#log = new LogRepair(link, this.patterns.length > 0 ? this.patterns : ["#"], from, this.#inbox.open());
+      this.#log.begin().catch((error) => this.#fail(error));
+    }
+    this.#running = this.#listener.run().catch((error) => this.#fail(error));
   }
+
   /** Bytes received and not read. */
   get unread(): number {
-    return this.#inbox.bytes;
+    return this.#inbox.inbox.bytes;
   }
 
   /** Messages one by one, each the caller's own. Throws `GapError` when some were lost. */
@@ -133,8 +134,8 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
     if (!this.#left) {
       this.#left = true;
       this.#listener[Symbol.dispose]();
+      this.#log?.close();
       this.#inbox.clear();
-      this.#copies.close();
       this.#arrive();
     }
     await this.#running;
@@ -156,7 +157,7 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
     // deno-lint-ignore no-this-alias
     const self = this;
     return {
-      inbox: self.#inbox,
+      inbox: self.#inbox.inbox,
       platform: null,
       get left() {
         return self.#left;
@@ -168,51 +169,37 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
         return self.#error;
       },
       arrival: () => new Promise((resolve) => self.#arrived = resolve),
-      goOn: () => self.#tellMissed(),
+      goOn: () => self.#inbox.goOn(),
     };
   }
 
-  /** What one sender's topics bring. */
   #joined(sender: string, from: Address): TopicEvents {
-    const missed: Missed = new Map();
-    this.#senders.set(sender, { from, missed });
+    const own = this.#inbox.open();
+    this.#senders.set(sender, { from, source: own });
     this.#options.onSender?.(from, true);
+    let to: Pick<TopicEvents, "frame" | "gap"> = own;
     return {
+      epoch: (epoch) => {
+        if (this.#log === null) return;
+        if (this.#log.carries(epoch)) to = this.#log;
+        else this.#options.onForeign?.(from);
+      },
       wants: (topic) => this.#patterns.length === 0 || this.#patterns.some((pattern) => pattern.matches(topic)),
-      frame: (topic, bytes, view, start, end, floor) => {
-        const sequence = readU64(view, start + at.sequence);
-        if (missed.size > 0) this.#tellMissed();
-        const copies = this.#copies;
-        if (missed.has(topic) || !copies.add(bytes, start, end)) {
-          miss(missed, topic, floor, sequence + view.getUint16(start + at.count, true) - 1);
-        } else this.#inbox.take(topic, copies.segment!, copies.start, copies.start + end - start, sequence, floor);
-        this.#arrive();
-      },
-      gap: (topic, first, last, code) => {
-        if (missed.has(topic) || this.#inbox.length >= mostEntries) miss(missed, topic, first, last);
-        else this.#inbox.miss(topic, first, last, code);
-        this.#arrive();
-      },
+      frame: (topic, bytes, view, start, end, floor) => to.frame(topic, bytes, view, start, end, floor),
+      gap: (topic, first, last, code) => to.gap(topic, first, last, code),
     };
-  }
-
-  /** Reports what there was no room for, now that there is some. */
-  #tellMissed(): void {
-    for (const { missed } of this.#senders.values()) {
-      for (const [topic, { first, last }] of missed) {
-        if (this.#inbox.length >= mostEntries || this.#inbox.bytes > unreadMemory / 2) return;
-        missed.delete(topic);
-        this.#inbox.miss(topic, first, last, Code.lagged);
-      }
-    }
   }
 
   #senderLeft(sender: string, ended: boolean): void {
-    const { from, missed } = this.#senders.get(sender)!;
-    for (const [topic, { first, last }] of missed) this.#inbox.miss(topic, first, last, Code.lagged);
+    const { from, source } = this.#senders.get(sender)!;
     this.#senders.delete(sender);
+    this.#inbox.close(source);
     this.#options.onSender?.(from, false);
-    if (!ended) this.#inbox.miss(this.patterns.join(" "), 0, 0, Code.senderLost);
+    if (!ended) this.#inbox.miss(this.patterns.join(" "), Code.senderLost);
+  }
+
+  #fail(error: Error): void {
+    this.#error = error;
     this.#arrive();
   }
 
@@ -224,18 +211,8 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
   }
 }
 
-/** Of topics, what was lost since there was no room for it. */
-type Missed = Map<string, { readonly first: number; last: number }>;
-
 /** A sender that is heard. */
 interface Sender {
   readonly from: Address;
-  readonly missed: Missed;
-}
-
-/** Some more was lost; a `last` of 0 when it is not known how much. */
-function miss(missed: Missed, topic: string, first: number, last: number): void {
-  const known = missed.get(topic);
-  if (known === undefined) missed.set(topic, { first, last });
-  else known.last = Math.max(known.last, last);
+  readonly source: InboxSource;
 }

@@ -126,6 +126,17 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     return this.#inbox.bytes;
   }
 
+  /**
+   * Of a subscription to one topic, the sequence of the message that comes next; once it is ready.
+   *
+   * @internal
+   */
+  get position(): number {
+    let position = 0;
+    for (const { next } of this.#inbox.points()) position = next;
+    return position;
+  }
+
   /** Messages one by one, each the caller's own. Throws `GapError` when some were lost. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
     return readMessages(this.#iterable);

@@ -173,7 +173,10 @@ const refused: readonly (readonly [args: string[], message: RegExp])[] = [
   [["serve", "--multicast", "mcast://[ff15::1]"], /loopback carries no IPv6 multicast: name an interface/],
   [["serve", "--multicast", "--multicast"], /mcast:\/\/239\.255\.70\.70:7071 is given twice/],
   [["serve", "--key-file", "x"], /--key-file encrypts what is multicast, and nothing is/],
-  [["subscribe", "--multicast", "--from", "earliest"], /--from does not go with --multicast/],
+  [
+    ["subscribe", "--multicast", "--from", "earliest"],
+    /--from does not go with --multicast: a group has no history: give --repair/,
+  ],
   [["subscribe", "--multicast", "-s", "tcp://127.0.0.1:1"], /--server does not go with --multicast/],
   [["subscribe", "--group", "mcast://239.1.1.1", "a"], /--group means nothing without --multicast/],
 ];
@@ -213,4 +216,16 @@ Deno.test("key: a key for one's own eyes, never over another", async () => {
   assertEquals(status, 2);
   assertMatch(stderr, /holds no key: 9 bytes, which are neither 32 nor 64 digits: stream key group\.key makes one/);
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a subscriber that starts late gets what was before from the log, then what the group brings", async () => {
+  const group = testGroup();
+  await using server = await startMulticast(group);
+  const lines = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `${from + i}\n`).join("");
+  await server.run(["publish", "a"], { stdin: lines(0, 5000) });
+  const args = ["--repair", server.endpoint, "--from", "earliest", "-n", "10000", "--strict", "a"];
+  await using subscriber = await groupSubscriber(group, args);
+  await server.run(["publish", "a"], { stdin: lines(5000, 10_000) });
+  const { status, stdout, stderr } = await subscriber.ran();
+  assertEquals([status, stdout], [0, lines(0, 10_000)], stderr);
 });

@@ -222,7 +222,7 @@ Deno.test("messages and batches: a gap is thrown, once, and reading can go on be
     const sequence = async () => ((await iterator.next()).value as { sequence: number } | undefined)?.sequence;
     assertEquals(await sequence(), 1);
     const error = await assertRejects(() => iterator.next(), GapError, "messages of a were lost: 2 to 4: lagged");
-    const gap: GapEvent = { kind: "gap", topic: "a", first: 2, last: 4, lost: 3, reason: "lagged" };
+    const gap: GapEvent = { kind: "gap", topic: "a", first: 2, last: 4, lost: 3, reason: "lagged", code: Code.lagged };
     assertEquals(error.gap, gap);
     assertEquals([await sequence(), await sequence()], [5, undefined]);
     subject.assertEmpty();
