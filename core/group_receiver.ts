@@ -37,8 +37,8 @@ export interface GroupReceiverOptions extends GroupSessionOptions {
 
 /**
  * Why a datagram was dropped, besides what {@linkcode DatagramFault} has. `senders`: there are too many; `unproven`: of a
- * session that was not heard before, which a repair is not to begin with, since it may be old; and which with a key may be a
- * recorded one, until it says the time or answers to this receiver.
+ * session that was not heard before, with which a repair is not to begin, since it may be old; and which with a key may be
+ * a recorded one, until it says the time or answers to this receiver.
  */
 export type DropReason = DatagramFault | "senders" | "unproven";
 
