@@ -24,7 +24,7 @@ const longestRetry = 160;
 export interface ArrivalOptions {
   /** How far ahead of the one that is waited for a datagram may be to be kept; in number. */
   readonly span: number;
-  /** The largest datagram, in bytes. */
+  /** The largest datagram that is kept, in bytes. */
   readonly largest: number;
   /**
    * Before a missing datagram is asked for a random time passes of up to this many milliseconds: it may only be late, or
@@ -51,7 +51,10 @@ export interface AskedRange {
   readonly count: number;
 }
 
-/** What became of a datagram: given on, perhaps with others behind it; kept; there before; or too far ahead to be kept. */
+/**
+ * What became of a datagram: given on, perhaps with others behind it; kept; there before; or ahead of the others and not
+ * kept, since it is too far ahead or too large.
+ */
 export type Arrival = "delivered" | "kept" | "double" | "ahead";
 
 /**
@@ -134,7 +137,8 @@ export class Arrivals {
     const reorder = this.#reorder;
     if (repair) this.#repairedAt = now;
     if (number < reorder.next || reorder.has(number)) return "double";
-    const ahead = number >= reorder.next + reorder.span;
+    const ahead = number >= reorder.next + reorder.span ||
+      (number > reorder.next && end - start > this.#options.largest);
     if (number > this.#known) {
       // What cannot be kept is missing like those before it: it is asked for when its turn comes.
       this.#miss(ahead ? number : number - 1, now);

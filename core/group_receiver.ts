@@ -9,7 +9,7 @@
 import { hex, idLength, idStandsAt, noId, randomId, readU64 } from "./bytes.ts";
 import type { Platform } from "./connection.ts";
 import type { Values } from "./control.ts";
-import { type DatagramFault, DatagramWriter, inDatagram, openDatagram, type Seal } from "./datagram.ts";
+import { type DatagramFault, DatagramFlag, DatagramWriter, inDatagram, openDatagram, type Seal } from "./datagram.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import { repair } from "./group_frames.ts";
 import { mostNames } from "./group_requests.ts";
@@ -37,8 +37,8 @@ export interface GroupReceiverOptions extends GroupSessionOptions {
 
 /**
  * Why a datagram was dropped, besides what {@linkcode DatagramFault} has. `large`: this receiver was made for smaller ones;
- * `senders`: there are too many; `unproven`: with a key,
- * a session that was not heard before may be a recorded one, until it says the time or answers to this receiver.
+ * `senders`: there are too many; `unproven`: of a session that was not heard before, with which a repair is not to begin,
+ * since it may be old; and which with a key may be a recorded one, until it says the time or answers to this receiver.
  */
 export type DropReason = DatagramFault | "large" | "senders" | "unproven";
 
@@ -227,9 +227,10 @@ export class GroupReceiver<A> {
       this.#drop("senders");
       return null;
     }
-    const nonce = this.#seal.flag === 0
-      ? randomId(this.#platform)
-      : this.#suspects.met(name, bytes, view, start, end, from, now);
+    const isRepair = (bytes[start + inDatagram.flags]! & DatagramFlag.repair) !== 0;
+    let nonce: string | null = null;
+    if (this.#seal.flag !== 0) nonce = this.#suspects.met(name, bytes, view, start, end, from, now);
+    else if (!isRepair) nonce = randomId(this.#platform);
     if (nonce === null) {
       this.#drop("unproven");
       return null;

@@ -13,6 +13,7 @@ import { ProtocolError } from "./errors.ts";
 import { at } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import * as frames from "./group_frames.ts";
+import { largestSequence } from "./limits.ts";
 
 /** The most cookies that wait to be sent: who gets none asks again. */
 const mostAnswers = 64;
@@ -82,7 +83,10 @@ export class GroupRequests<A extends { readonly text: string }> {
   #request(request: ReturnType<typeof frames.repair.read>, from: A, now: number): void {
     const { target, cookie, nonce, ranges, topics } = request;
     const count = ranges.reduce((sum, { count }) => sum + count, 0);
-    if (target !== this.#session || ranges.length > mostRanges || count > mostAsked || topics.length > mostNames) {
+    const few = ranges.length <= mostRanges && count <= mostAsked && topics.length <= mostNames;
+    // Beyond the largest there is no next number: counting would not end.
+    const possible = ranges.every(({ first, count }) => first >= 1 && first + count <= largestSequence);
+    if (target !== this.#session || !few || !possible) {
       this.malformed++;
     } else if (!this.#cookies.valid(cookie, from.text, now)) {
       this.unproven++;

@@ -46,7 +46,8 @@ export class GroupTable {
   *rows(): Generator<BeatTopic> {
     for (const cursor of this.#asked) yield this.#row(cursor);
     for (let i = 0; i < this.#cursors.length; i++) {
-      yield this.#row(this.#cursors[(this.#at + i) % this.#cursors.length]!);
+      const cursor = this.#cursors[(this.#at + i) % this.#cursors.length]!;
+      if (!this.#asked.has(cursor)) yield this.#row(cursor);
     }
   }
 

@@ -153,6 +153,14 @@ Deno.test("what the sender has no more is not asked for, and given up when those
   assertEquals([given, arrivals.dueAt], [[1, 2, 3, 7, 8], Infinity]);
 });
 
+Deno.test("a datagram that is too large to be kept holds nobody up: it is asked for, and taken when its turn comes", () => {
+  const { arrivals, given, receive, poll } = setUp({ largest: 7 });
+  assertEquals([receive(1), receive(3)], ["delivered", "ahead"]);
+  assertEquals(numbers(poll(10)), [2, 3]);
+  assertEquals([receive(2, 11, true), receive(3, 11, true)], ["delivered", "delivered"]);
+  assertEquals([given, arrivals.dueAt], [[1, 2, 3], Infinity]);
+});
+
 Deno.test("memory is bounded by the span, however far ahead a number is", () => {
   const { receive, arrivals, lost, poll } = setUp({ span: 128 });
   for (const number of [1, 50, 2 ** 40, 2 ** 50, 129, 130, 131]) receive(number);

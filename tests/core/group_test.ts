@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
+import { DatagramFlag, inDatagram } from "../../core/datagram.ts";
 import { Pattern } from "../../core/pattern.ts";
 import { GroupReceiver } from "../../core/group_receiver.ts";
 import { KiB, MiB, Random, viewOf } from "./fixtures.ts";
@@ -139,6 +140,26 @@ Deno.test("one who joins late begins where it joined, and misses nothing from th
   world.run(1500);
   world.assertComplete();
   assert([...late.messages.values()].every(({ lost }) => lost === 0));
+});
+
+Deno.test("one who joins while others are repaired does not begin with what they lost", () => {
+  const world = new GroupWorld({ seed: 19, receivers: 2 });
+  world.publish("a", 1);
+  world.run(1200);
+  world.weather = { ...calm, loss: 100 };
+  world.publish("a", 1);
+  world.run(2);
+  world.weather = calm;
+  const sent: Uint8Array[] = [];
+  world.onSend = (bytes) => sent.push(bytes);
+  for (let i = 0; i < 50; i++) world.publish(`b/${i}`, 30);
+  world.run(100);
+  const repair = sent.find((bytes) => bytes[inDatagram.flags]! & DatagramFlag.repair)!;
+  const late = world.join();
+  late.received(repair, world.platform.now());
+  assertEquals([late.joins, late.group.dropped.get("unproven")], [0, 1]);
+  world.run(2000);
+  assertEquals([late.joins, late.group.requests, late.messages.size], [1, 1, 0]);
 });
 
 Deno.test("a sender that ends says so, and is left when everything has come", () => {

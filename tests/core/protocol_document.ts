@@ -2,16 +2,18 @@
  * Reads docs/PROTOCOL.md as the tests do: its tables, and its blocks of bytes.
  *
  * A block is fenced as `hex NAME`. A line is a mark, bytes in hexadecimal, ` | ` and what they are; behind `; ` stands a
- * remark. The mark is `>` where the client begins a frame and `<` where the server does; a line without a mark goes on
- * with the frame before, and one without `|` with the field before. A line that begins with `*` is something that
- * happens, in words. Blocks of the same name are one conversation; `vector` is the name of frames that stand alone.
+ * remark. The mark is `>` where the client begins a frame and `<` where the server does, in a group where a receiver and
+ * the sender begin a datagram; a line without a mark goes on with the frame before, and one without `|` with the field
+ * before. A line that begins with `*` is something that happens, in words. Blocks of the same name are one conversation;
+ * `vector` is the name of frames that stand alone.
  */
 
 import { BodyReader } from "../../core/body_reader.ts";
 import { hex, readU64, unhex } from "../../core/bytes.ts";
-import { controls, type Fields, preamble } from "../../core/control.ts";
+import { Control, controls, type Fields, preamble } from "../../core/control.ts";
 import { entryHeader } from "../../core/extension.ts";
 import { at, FrameType } from "../../core/frame.ts";
+import * as groupFrames from "../../core/group_frames.ts";
 import { concat, same, viewOf } from "./fixtures.ts";
 
 /** A field, or another part of a frame: its bytes and what the document says of them, without the remark. */
@@ -38,6 +40,12 @@ export interface Happening {
 export type Item = Shown | Happening;
 
 export const document = await Deno.readTextFile(new URL("../../docs/PROTOCOL.md", import.meta.url));
+
+/** The control frames of datagrams, in the order of their types. */
+export const groupControls: readonly Control<Fields>[] = Object.values(groupFrames)
+  .filter((value) => value instanceof Control)
+  .map((control) => control as unknown as Control<Fields>)
+  .toSorted((a, b) => a.type - b.type);
 
 /** The blocks of bytes, by name. */
 export function blocks(markdown: string): Map<string, Item[]> {
@@ -87,7 +95,7 @@ export function partsOf(bytes: Uint8Array): Part[] {
   const type = view.getUint8(at.type);
   const header = view.getUint8(at.header);
   if (type === FrameType.messages) return messageParts(bytes, view);
-  const control = controls.find((control) => control.type === type);
+  const control = [...controls, ...groupControls].find((control) => control.type === type);
   const parts: Part[] = [];
   const body = new Recorder(bytes, parts);
   add(parts, bytes, 0, 8, control?.name ?? `type ${type}`);
@@ -99,7 +107,8 @@ export function partsOf(bytes: Uint8Array): Part[] {
   return parts;
 }
 
-function add(parts: Part[], bytes: Uint8Array, start: number, end: number, note: string): number {
+/** Adds what stands at `start` to `end`. Returns where that ends. */
+export function add(parts: Part[], bytes: Uint8Array, start: number, end: number, note: string): number {
   parts.push({ bytes: bytes.subarray(start, end), note });
   return end;
 }
@@ -190,6 +199,15 @@ export function lines(from: "client" | "server", parts: readonly Part[]): string
     });
   });
   return rows.map((row, index) => `${index === 0 ? mark : " "} ${row}`).join("\n");
+}
+
+/** The rows that a table of a control frame's fields should have: their names and types. */
+export function fieldRows(fields: Fields, prefix = ""): [string, string][] {
+  return Object.entries(fields).flatMap(([name, kind]): [string, string][] =>
+    typeof kind === "string"
+      ? [[prefix + name, kind]]
+      : [[prefix + name, "list"], ...fieldRows(kind[0]!, `${prefix}${name}[].`)]
+  );
 }
 
 /** The tables under a heading, up to the next heading: rows of cells, without the head, code marks taken off. */

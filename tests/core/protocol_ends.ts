@@ -19,7 +19,7 @@ const origin = 1_767_225_600_000_000;
 const clientId = "101112131415161718191a1b1c1d1e1f";
 
 /** A platform whose random bytes count up from e0, and whose checksums can be made wrong. */
-class FixedPlatform extends VirtualPlatform {
+export class FixedPlatform extends VirtualPlatform {
   wrong = false;
 
   constructor() {
@@ -30,9 +30,8 @@ class FixedPlatform extends VirtualPlatform {
     for (let i = 0; i < into.length; i++) into[i] = 0xe0 + i;
   }
 
-  override crc32(bytes: Uint8Array, seed?: number): number {
-    return this.wrong ? 0xdeadbeef : super.crc32(bytes, seed);
-  }
+  override readonly crc32 = (bytes: Uint8Array, seed?: number): number =>
+    this.wrong ? 0xdeadbeef : super.crc32(bytes, seed);
 }
 
 /** Gives a session bytes, a few at a time. */

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { BodyReader } from "../../core/body_reader.ts";
 import { Code, codes } from "../../core/codes.ts";
-import { controls, type Fields, Policy, preamble, Start } from "../../core/control.ts";
+import { controls, Policy, preamble, Start } from "../../core/control.ts";
 import { ExtensionType } from "../../core/extension.ts";
 import { at, faultOf, FrameType, prefixLength, stamp } from "../../core/frame.ts";
 import { FrameWriter } from "../../core/frame_writer.ts";
@@ -12,7 +12,17 @@ import { readU64, unhex } from "../../core/bytes.ts";
 import { findMessages } from "../../core/payload.ts";
 import { platform } from "../../transports/platform.ts";
 import { concat, messagesFrame, same, viewOf } from "./fixtures.ts";
-import { blocks, bytesOf, document, type Item, lines, partsOf, type Shown, tablesUnder } from "./protocol_document.ts";
+import {
+  blocks,
+  bytesOf,
+  document,
+  fieldRows,
+  type Item,
+  lines,
+  partsOf,
+  type Shown,
+  tablesUnder,
+} from "./protocol_document.ts";
 import { ClientEnd, ServerEnd } from "./protocol_ends.ts";
 
 const found = blocks(document);
@@ -198,7 +208,7 @@ Deno.test("every frame type has a section with its fields, and an example from t
   for (const [heading, , type, direction] of headings) {
     const control = controlOf(Number(type))!;
     const table = tablesUnder(heading)[0]!;
-    assertEquals(table.map(([field, kind]) => [field!, kind!]), fieldRows(control.fields, ""), heading);
+    assertEquals(table.map(([field, kind]) => [field!, kind!]), fieldRows(control.fields), heading);
     assert(table.every((row) => row.length === 3));
     const from = new Set(framesShown.filter((shown) => typeOf(shown) === control.type).map(({ from }) => from));
     assert(from.size > 0, `${heading} has no example`);
@@ -208,14 +218,6 @@ Deno.test("every frame type has a section with its fields, and an example from t
   const messages = framesShown.filter((shown) => typeOf(shown) === FrameType.messages);
   assertEquals(new Set(messages.map(({ from }) => from)), new Set(["client", "server"]));
 });
-
-function fieldRows(fields: Fields, prefix: string): [string, string][] {
-  return Object.entries(fields).flatMap(([name, kind]): [string, string][] =>
-    typeof kind === "string"
-      ? [[prefix + name, kind]]
-      : [[prefix + name, "list"], ...fieldRows(kind[0]!, `${prefix}${name}[].`)]
-  );
-}
 
 Deno.test("the header of frames stands in the document with its offsets", () => {
   const prefix = tablesUnder("## Frames")[0]!;
