@@ -29,6 +29,7 @@ import { lagPolicies, type LagPolicy } from "./serve.ts";
 import { receive } from "./receive.ts";
 import { parseStartPoint } from "./start_point.ts";
 import { printError } from "./stdio.ts";
+import { subscribeUdp } from "./subscribe_udp.ts";
 import { subscribeGroup } from "./subscribe_group.ts";
 import { parseCount, parseDuration } from "./units.ts";
 
@@ -40,6 +41,8 @@ export interface SubscribeOptions {
   readonly patterns: readonly string[];
   /** The group to listen to instead, or `null`. */
   readonly group: Group | null;
+  /** Whether messages come by datagrams from the server. */
+  readonly udp: boolean;
   /** Where its key is. */
   readonly keyFile: string | undefined;
   /** Whether what is lost of it is asked for: of its sender, or, where an endpoint stands here, of that server. */
@@ -110,6 +113,7 @@ export function declare(command: Command, program: Program): void {
     )
     .option("--strict", "end with 6 if messages were lost")
     .option("--no-reconnect", "end with 3 when the connection is lost")
+    .option("--udp", "get messages by UDP from the server, with little delay where packets are lost")
     .option(
       "--multicast",
       "listen to a multicast group: no connection to a server, and without PATTERN everything in it",
@@ -159,6 +163,7 @@ export function declare(command: Command, program: Program): void {
         server: serverOf(given),
         patterns,
         group: given.multicast ? given.group ?? parseGroup(defaultGroup) : null,
+        udp: given.udp ?? false,
         keyFile: given.keyFile,
         repair: given.repair ?? true,
         format,
@@ -184,7 +189,7 @@ function refuseUnused({ multicast, ...given }: Readonly<Record<string, unknown>>
   if (multicast !== true) refuse(["group", "key-file", "repair"], "means nothing without --multicast", "give it, too");
   else {
     refuse(
-      ["server", "lag-policy", "reconnect"],
+      ["server", "lag-policy", "reconnect", "udp"],
       "does not go with --multicast",
       "a group is no connection: leave it out",
     );
@@ -205,6 +210,15 @@ export async function run(options: SubscribeOptions, signal: AbortSignal): Promi
 async function fromServer(options: SubscribeOptions, log: Log, signal: AbortSignal): Promise<ExitStatus> {
   await using link = await openLink(options, log, signal);
   const { from, lagPolicy, patterns } = options;
+  if (options.udp) {
+    const source = await subscribeUdp(options, link, log, signal);
+    for (const pattern of patterns) sayReady(`subscribed ${pattern}`, options.log, log);
+    try {
+      return await receive(source, options, signal);
+    } finally {
+      await source.close();
+    }
+  }
   const subscription = link.subscribe(patterns, { from, ...(lagPolicy && { lagPolicy }) });
   const { lagPolicy: granted } = await untilAborted(subscription.ready, signal);
   for (const pattern of patterns) sayReady(`subscribed ${pattern}`, options.log, log);

@@ -48,6 +48,7 @@ export interface ClientEvents {
   gap(values: ValuesOf<typeof frames.gap>): void;
   unsubscribed(subscription: number): void;
   listed(values: ValuesOf<typeof frames.listed>): void;
+  routed(values: ValuesOf<typeof frames.route>): void;
   /** A frame of messages for a subscription; it stands in `reader`, and its lengths agree. */
   messages(subscription: number, reader: FrameReader): void;
   /** Everything that came at once was told. */
@@ -201,6 +202,9 @@ export class ClientSession extends Session {
         return true;
       case FrameType.listed:
         events.listed(frames.listed.read(body));
+        return true;
+      case FrameType.route:
+        events.routed(frames.route.read(body));
         return true;
       case FrameType.drain:
         events.draining();

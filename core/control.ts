@@ -190,6 +190,17 @@ export const drain = control("drain", { timeout: "u32" });
 /** The last frame of a session. */
 export const close = control("close", { code: "u16", why: "text" });
 
+/** Asks for the topics that match any of the patterns by datagrams, from the next message on: at most `largest` bytes each. */
+export const datagrams = control("datagrams", {
+  subscription: "u32",
+  policy: "u8",
+  largest: "u16",
+  patterns: [{ pattern: "text" }],
+});
+
+/** Answer to DATAGRAMS: the server's port that they come from, their group id and the id of their session. */
+export const route = control("route", { subscription: "u32", policy: "u8", port: "u16", group: "u32", session: "id" });
+
 /** Every control frame, in the order of their types. */
 export const controls: readonly Control<Fields>[] = [
   hello,
@@ -216,6 +227,8 @@ export const controls: readonly Control<Fields>[] = [
   pong,
   drain,
   close,
+  datagrams,
+  route,
 ] as unknown as readonly Control<Fields>[];
 
 /** Where a subscription starts in each topic: `start` of SUBSCRIBE, and what its `value` is. */

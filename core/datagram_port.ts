@@ -25,7 +25,7 @@ export interface Arrived {
 /**
  * One UDP socket: sized, lossy, addressed.
  *
- * - At most one `send` and at most one `receive` are pending at a time; the caller sees to it.
+ * - At most one `receive` is pending at a time; the caller sees to it. Sends may overlap.
  * - `close` is idempotent, and ends a pending `receive`.
  */
 export interface DatagramPort extends Disposable {

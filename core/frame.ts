@@ -49,6 +49,8 @@ export const FrameType = {
   pong: 23,
   drain: 24,
   close: 25,
+  datagrams: 26,
+  route: 27,
 } as const;
 
 /** Bytes that every frame begins with: length, type, header length, flags. */

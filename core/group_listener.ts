@@ -59,6 +59,11 @@ export class GroupListener implements Disposable {
     this.#receiver.close();
   }
 
+  /** There may be something to do that was not there before. */
+  attend(): void {
+    this.#attend(this.#platform.now());
+  }
+
   async #listen(port: DatagramPort): Promise<void> {
     const bytes = new Uint8Array(largest);
     const view = new DataView(bytes.buffer);

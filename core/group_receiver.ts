@@ -25,6 +25,8 @@ export const mostSenders = 64;
 const silence = 30_000;
 /** A receiver gets its cookie within so many milliseconds, so that a first repair need not wait for it. */
 const cookieWithin = 1_000;
+/** How often a unicast sender is told that this receiver is there, in milliseconds: NAT forgets after half a minute. */
+const keepalive = 10_000;
 /** How long before a cookie is asked for again, at first and at most; and names; milliseconds. */
 const firstPause = 50;
 const longestPause = 1_000;
@@ -33,6 +35,8 @@ const namePause = 50;
 /** How a group is received. */
 export interface GroupReceiverOptions extends GroupSessionOptions {
   readonly group: number;
+  /** Whether only one session is heard, which is {@linkcode GroupReceiver.expect}ed: nobody else sends here. */
+  readonly unicast?: boolean;
 }
 
 /**
@@ -68,6 +72,8 @@ interface Sender<A> {
   pause: number;
   /** When names may be asked for. */
   namesAt: number;
+  /** When to say again that this receiver is where it was; `Infinity` for a group's sender, which need not know. */
+  proofAt: number;
 }
 
 /** Receives one group. `A` is what addresses are. */
@@ -87,7 +93,8 @@ export class GroupReceiver<A> {
   readonly #senders: Sender<A>[] = [];
   /** With a key: sessions that have not proven that they are not recorded ones. */
   readonly #suspects: GroupSuspects<A>;
-  readonly #datagrams: DatagramWriter;
+  #group: number;
+  #datagrams: DatagramWriter;
   readonly #writer = new FrameWriter();
   readonly #random = new Uint32Array(1);
 
@@ -102,9 +109,8 @@ export class GroupReceiver<A> {
     this.#options = options;
     this.#events = events;
     this.#suspects = new GroupSuspects(platform);
-    const id = new Uint8Array(idLength);
-    platform.random(id);
-    this.#datagrams = new DatagramWriter(seal, options.group, id);
+    this.#group = options.group;
+    this.#datagrams = this.#ownSession();
   }
 
   /** The senders that are heard: their sessions, by id. */
@@ -112,9 +118,24 @@ export class GroupReceiver<A> {
     return new Map(this.#senders.filter(({ ended }) => !ended).map(({ name, session }) => [name, session]));
   }
 
+  /**
+   * From now on a session is heard that sends to this receiver alone, once it has proven its address; the one before is
+   * over.
+   *
+   * @param id 16 bytes, which nobody else was told
+   * @param from whom to ask
+   */
+  expect(group: number, id: Uint8Array, from: A, now: number): void {
+    for (const sender of this.#senders.splice(0)) this.#end(sender, true);
+    this.#group = group;
+    this.#datagrams = this.#ownSession();
+    const sender = this.#join(id, hex(id), randomId(this.#platform), 1, from, now);
+    sender.cookieAt = sender.proofAt = now;
+  }
+
   /** A datagram came, on the group's port or this receiver's own. It is changed where it is encrypted. */
   received(bytes: Uint8Array, view: DataView, start: number, end: number, from: A, now: number): void {
-    const fault = openDatagram(this.#seal, bytes, view, start, end, this.#options.group);
+    const fault = openDatagram(this.#seal, bytes, view, start, end, this.#group);
     if (fault !== null) {
       this.#drop(fault);
       return;
@@ -170,13 +191,13 @@ export class GroupReceiver<A> {
   /** When to call {@linkcode expire} and {@linkcode next}, if nothing comes before. */
   get dueAt(): number {
     let due = this.#options.repair ? this.#suspects.dueAt : Infinity;
-    for (const { session, heardAt, ended, cookieAt, answerAt, namesAt } of this.#senders) {
+    for (const { session, heardAt, ended, cookieAt, answerAt, namesAt, proofAt } of this.#senders) {
       due = Math.min(due, heardAt + silence);
       if (ended) continue;
       if (!this.#options.repair) due = Math.min(due, session.arrivals.endAt);
       else if (session.cookie === noId) {
         due = Math.min(due, session.arrivals.endAt, needsCookie(session) ? answerAt : Math.max(cookieAt, answerAt));
-      } else due = Math.min(due, session.arrivals.dueAt, session.awaitsNames ? namesAt : Infinity);
+      } else due = Math.min(due, session.arrivals.dueAt, session.awaitsNames ? namesAt : Infinity, proofAt);
     }
     return due;
   }
@@ -198,9 +219,17 @@ export class GroupReceiver<A> {
     }
     const ranges = arrivals.ask(now).map((range) => ({ ...range }));
     const topics = now >= sender.namesAt ? session.unknown(mostNames).map((topic) => ({ topic })) : [];
-    if (ranges.length === 0 && topics.length === 0) return 0;
+    if (ranges.length === 0 && topics.length === 0 && now < sender.proofAt) return 0;
+    if (sender.proofAt !== Infinity) sender.proofAt = now + (session.begun ? keepalive : firstPause);
     if (topics.length > 0) sender.namesAt = now + namePause;
     return this.#make(bytes, view, sender.from, { target, cookie, nonce, ranges, topics });
+  }
+
+  /** What this receiver's requests are sent as. */
+  #ownSession(): DatagramWriter {
+    const id = new Uint8Array(idLength);
+    this.#platform.random(id);
+    return new DatagramWriter(this.#seal, this.#group, id);
   }
 
   /** A datagram with one request. */
@@ -223,6 +252,10 @@ export class GroupReceiver<A> {
   #meet(bytes: Uint8Array, view: DataView, start: number, end: number, from: A, now: number): Sender<A> | null {
     const id = bytes.slice(start + inDatagram.session, start + inDatagram.session + idLength);
     const name = hex(id);
+    if (this.#options.unicast === true) {
+      this.#drop("foreign");
+      return null;
+    }
     if (this.#senders.length === mostSenders) {
       this.#drop("senders");
       return null;
@@ -255,6 +288,7 @@ export class GroupReceiver<A> {
       answerAt: now,
       pause: firstPause,
       namesAt: now,
+      proofAt: Infinity,
     };
     this.#senders.push(sender);
     return sender;

@@ -28,6 +28,8 @@ interface Answer<A> {
 
 /** Who gets what a request asks for. */
 export interface Asked<A> {
+  /** A request came from an address that is proven. */
+  proven(from: A, now: number): void;
   /** Datagrams are to be sent again. */
   again(ranges: readonly AskedRange[], from: A, now: number): void;
   /** Topics, by id, are to be named. */
@@ -93,6 +95,7 @@ export class GroupRequests<A extends { readonly text: string }> {
       if (this.#answers.length < mostAnswers) this.#answers.push({ to: from, nonce });
     } else {
       this.accepted++;
+      this.#asked.proven(from, now);
       if (ranges.length > 0) this.#asked.again(ranges, from, now);
       if (topics.length > 0) this.#asked.name(topics.map(({ topic }) => topic));
     }

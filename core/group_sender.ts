@@ -49,6 +49,8 @@ const farBehind = 2048;
 const mostReceivers = 1024;
 /** The most ranges of datagrams that wait to be told that they cannot be sent again. */
 const mostGone = 1024;
+/** Who is sent to alone and has not asked for anything for so many milliseconds is sent nothing more, until it does. */
+const unicastSilence = 60_000;
 /** Having held publishers for too long, it does not for so many milliseconds. */
 const penalty = 60_000;
 
@@ -64,6 +66,11 @@ export interface GroupSenderOptions {
   readonly rate: number;
   /** Whether publishers are held rather than that retention overtakes the group. */
   readonly wait: boolean;
+  /**
+   * Whether everything goes to one receiver instead of a group: to who knows the session's id and has proven its address, as
+   * long as it goes on asking.
+   */
+  readonly unicast?: boolean;
   /** Told of messages that were not sent, since retention was faster than the rate. */
   readonly onLagged?: (topic: string, first: number, last: number) => void;
 }
@@ -90,6 +97,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   to: A | null = null;
   /** Called when there may be something to send before {@linkcode dueAt}. */
   wake: () => void = () => {};
+  /** Whether nothing new is sent; repairs and heartbeats are. */
+  paused = false;
   movedAt: number;
   readonly platform: Platform;
   readonly historyBytes: number;
@@ -108,6 +117,9 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   readonly #pacer: Pacer;
   readonly #newPacer: Pacer;
   readonly #repairPacer: Pacer;
+  /** Where everything goes, if not to a group; `null` until that is proven. */
+  #receiver: A | null = null;
+  #provenAt = -Infinity;
   #beatAt: number;
   #beatPause = firstBeat;
   #adaptAt: number;
@@ -184,6 +196,14 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     return null;
   }
 
+  proven(from: A, now: number): void {
+    if (this.#options.unicast !== true) return;
+    const first = this.#receiver === null;
+    this.#receiver = from;
+    this.#provenAt = now;
+    if (first) this.#beatBy(now);
+  }
+
   again(ranges: readonly AskedRange[], from: A, now: number): void {
     for (const { first } of ranges) this.#oldestAsked = Math.min(this.#oldestAsked, first);
     if (this.#repairs.ask(ranges, from, now) > 0) this.wake();
@@ -207,6 +227,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
 
   /** Whether everything was sent, and that it ends was said often enough. */
   get finished(): boolean {
+    if (this.#finishing && this.#mute(this.platform.now())) return true;
     return this.#finishing && !this.#packer.unsent && this.#repairs.length === 0 && this.#beatPause >= lastBeat;
   }
 
@@ -225,8 +246,9 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   }
 
   #next(bytes: Uint8Array, view: DataView, now: number): number {
+    if (this.#mute(now)) return this.requests.pending ? this.#answer(bytes, view, now) : 0;
     this.#adapt(now);
-    this.to = null;
+    this.to = this.#receiver;
     const { largest } = this.#options;
     if (now >= this.#beatAt) return this.#beat(bytes, view, now);
     if (!this.#pacer.allows(largest, now)) return 0;
@@ -235,17 +257,18 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
       const length = this.#repair(bytes, view, now);
       if (length > 0) return length;
     }
-    return this.#newPacer.allows(largest, now) ? this.#new(bytes, view, now) : 0;
+    return !this.paused && this.#newPacer.allows(largest, now) ? this.#new(bytes, view, now) : 0;
   }
 
   /** When {@linkcode next} may have something, if nothing comes before. */
   dueAt(now: number): number {
+    if (this.#mute(now)) return this.requests.pending ? now : Infinity;
     // Not one by one: half a burst is as gentle, and takes fewer timers.
     const some = burst / 2 * this.#options.largest;
     const free = this.#pacer.allowedAt(some, now);
     let due = this.requests.pending ? Math.min(this.#beatAt, free) : this.#beatAt;
     if (this.#repairs.length > 0) due = Math.min(due, Math.max(free, this.#repairPacer.allowedAt(some, now)));
-    if (this.#packer.unsent) due = Math.min(due, Math.max(free, this.#newPacer.allowedAt(some, now)));
+    if (this.#packer.unsent && !this.paused) due = Math.min(due, Math.max(free, this.#newPacer.allowedAt(some, now)));
     return due;
   }
 
@@ -256,6 +279,11 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#cursors.clear();
     this.#table.clear();
     this.#packer.close();
+  }
+
+  /** Whether there is nobody to send to. */
+  #mute(now: number): boolean {
+    return this.#options.unicast === true && now - this.#provenAt > unicastSilence;
   }
 
   #isNew(bytes: Uint8Array, view: DataView, start: number): boolean {
@@ -300,7 +328,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
         this.#isGone(repair.number, now);
         continue;
       }
-      this.to = repair.to;
+      this.to = repair.to ?? this.#receiver;
       this.counts.repaired++;
       const length = this.#count(this.#datagrams.finish(bytes, view, end, this.#packer.flags, repair.number));
       this.#pacer.spend(length);

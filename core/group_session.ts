@@ -25,6 +25,8 @@ export interface GroupSessionOptions extends ArrivalOptions {
 /** A session's datagrams in, its messages out. */
 export class GroupSession {
   readonly arrivals: Arrivals;
+  /** Whether a heartbeat has come. */
+  begun = false;
   /** Datagrams that were sealed rightly and make no sense. */
   malformed = 0;
   /** What this receiver has from the sender, to be sent with each request; zero before that. */
@@ -33,8 +35,6 @@ export class GroupSession {
   readonly nonce: string;
   readonly #options: GroupSessionOptions;
   readonly #events: TopicEvents;
-  /** Whether they were told the epoch. */
-  #told = false;
   readonly #topics: GroupTopics;
   readonly #body = new BodyReader();
   /** The newest heartbeat that waits until what was sent before it has come. */
@@ -156,8 +156,8 @@ export class GroupSession {
   }
 
   #beaten({ epoch, topics }: Values<typeof frames.beat.fields>, number: number): void {
-    if (!this.#told) this.#events.epoch?.(epoch);
-    this.#told = true;
+    if (!this.begun) this.#events.epoch?.(epoch);
+    this.begun = true;
     const rows = topics.map(({ topic, ...row }) => ({ id: topic, ...row }));
     this.#topics.named(rows);
     if (number < this.arrivals.next || (this.#beat !== null && number < this.#beat.number)) return;

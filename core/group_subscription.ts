@@ -5,6 +5,7 @@
  */
 
 import type { Batch, Message } from "./batch.ts";
+import { unhex } from "./bytes.ts";
 import { Code } from "./codes.ts";
 import type { Platform } from "./connection.ts";
 import type { Seal } from "./datagram.ts";
@@ -27,10 +28,14 @@ const wait = 10;
 /** For how many milliseconds something is missed, and nothing repaired, before it is given up: with repairs, and without. */
 const patience = 5_000;
 const patienceAlone = 50;
+/** Above this many unread bytes a sender that can is asked to pause, and below the other one to go on. */
+const highWater = 16 * 1024 * 1024;
+const lowWater = highWater / 2;
+
 /** How a group is subscribed to. */
 export interface GroupSubscriptionOptions {
-  /** The group's id: see {@linkcode groupId}. */
-  readonly group: number;
+  /** The group's id: see {@linkcode groupId}; `null` where one session is {@linkcode GroupSubscription.expect}ed. */
+  readonly group: number | null;
   /** What protects its datagrams. */
   readonly seal: Seal;
   /** What is wanted of it; everything where there is none. */
@@ -46,6 +51,8 @@ export interface GroupSubscriptionOptions {
    * there is none, the subscription begins with what the group brings.
    */
   readonly log?: { readonly link: RepairLink; readonly from: StartPoint };
+  /** Told when its reader falls behind, and when it has caught up: where somebody sends to it alone, that can pause. */
+  readonly onPause?: (paused: boolean) => void;
   /** Told of a sender that is another server than the link's. */
   readonly onForeign?: (from: Address) => void;
   /** As for a subscription to a server. */
@@ -66,6 +73,7 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
   readonly patterns: readonly string[];
   /** What came and was dropped, and what was asked for, in number. */
   readonly receiver: GroupReceiver<Address>;
+  readonly #platform: Platform;
   readonly #patterns: readonly Pattern[];
   readonly #options: GroupSubscriptionOptions;
   readonly #inbox = new GroupInbox(() => this.#arrive());
@@ -76,6 +84,7 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
   readonly #senders = new Map<string, Sender>();
   #arrived: (() => void) | null = null;
   #left = false;
+  #paused = false;
   #error: Error | null = null;
   readonly #running: Promise<void>;
 
@@ -85,10 +94,12 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
     this.patterns = options.patterns;
     this.#patterns = options.patterns.map((pattern) => new Pattern(pattern));
     this.#options = options;
+    this.#platform = platform;
     this.#readable = this.#makeReadable();
     this.#tell = options.onEvent === undefined ? null : tellEvents(this.#readable, options.onEvent);
     const session = {
-      group,
+      group: group ?? 0,
+      unicast: group === null,
       span,
       largest,
       wait,
@@ -104,9 +115,15 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
     if (options.log !== undefined) {
       const { link, from } = options.log;
       this.#log = new LogRepair(link, this.patterns.length > 0 ? this.patterns : ["#"], from, this.#inbox.open());
-      this.#log.begin().catch((error) => this.#fail(error));
+      this.#log.begin().catch((error) => this.fail(error));
     }
-    this.#running = this.#listener.run().catch((error) => this.#fail(error));
+    this.#running = this.#listener.run().catch((error) => this.fail(error));
+  }
+
+  /** From now on a session is heard that sends to this subscription alone: see {@linkcode GroupReceiver.expect}. */
+  expect(group: number, session: string, from: Address): void {
+    this.receiver.expect(group, unhex(session), from, this.#platform.now());
+    this.#listener.attend();
   }
 
   /** Bytes received and not read. */
@@ -127,6 +144,12 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
   /** Everything that happens, in order, as for a subscription to a server. */
   events(): AsyncIterableIterator<SubscriptionEvent> {
     return readEvents(this.#iterable);
+  }
+
+  /** Nothing more will come: reading ends with the error, behind what has come. */
+  fail(error: Error): void {
+    this.#error ??= error;
+    this.#arrive();
   }
 
   /** Leaves; what was received and not read is forgotten. */
@@ -169,7 +192,10 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
         return self.#error;
       },
       arrival: () => new Promise((resolve) => self.#arrived = resolve),
-      goOn: () => self.#inbox.goOn(),
+      goOn: () => {
+        self.#inbox.goOn();
+        self.#pace();
+      },
     };
   }
 
@@ -177,7 +203,7 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
     const own = this.#inbox.open();
     this.#senders.set(sender, { from, source: own });
     this.#options.onSender?.(from, true);
-    let to: Pick<TopicEvents, "frame" | "gap"> = own;
+    let to: Pick<TopicEvents, "frame" | "gap" | "begins"> = own;
     return {
       epoch: (epoch) => {
         if (this.#log === null) return;
@@ -185,6 +211,7 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
         else this.#options.onForeign?.(from);
       },
       wants: (topic) => this.#patterns.length === 0 || this.#patterns.some((pattern) => pattern.matches(topic)),
+      begins: (topic, sequence) => to.begins?.(topic, sequence),
       frame: (topic, bytes, view, start, end, floor) => to.frame(topic, bytes, view, start, end, floor),
       gap: (topic, first, last, code) => to.gap(topic, first, last, code),
     };
@@ -198,13 +225,17 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
     if (!ended) this.#inbox.miss(this.patterns.join(" "), Code.senderLost);
   }
 
-  #fail(error: Error): void {
-    this.#error = error;
-    this.#arrive();
+  /** Asks a sender that can to pause, or to go on. */
+  #pace(): void {
+    const behind = this.unread > (this.#paused ? lowWater : highWater);
+    if (behind === this.#paused) return;
+    this.#paused = behind;
+    this.#options.onPause?.(behind);
   }
 
   #arrive(): void {
     this.#tell?.();
+    this.#pace();
     const arrived = this.#arrived;
     this.#arrived = null;
     arrived?.();

@@ -20,6 +20,8 @@ export interface TopicEvents {
   epoch?(epoch: string): void;
   /** Whether a topic's messages are wanted at all. */
   wants(topic: string): boolean;
+  /** All messages of a topic come from this one on, as the sender says: what was before was not for this session. */
+  begins?(topic: string, sequence: number): void;
   /** A frame of messages; those below `floor` came before. */
   frame(topic: string, bytes: Uint8Array, view: DataView, start: number, end: number, floor: number): void;
   /** Messages will not come; a `last` of 0 when it is not known how many. `code` says why. */
@@ -111,6 +113,7 @@ export class GroupTopics {
     // What joined when this receiver was there is to come from its first message on.
     const topic = { name, wanted: this.#events.wants(name), next: born >= this.#first ? start : 0, losses: 0 };
     this.#known.set(id, topic);
+    if (topic.wanted && topic.next > 0) this.#events.begins?.(name, topic.next);
     const held = this.#held.get(id);
     if (held === undefined) return;
     this.#forget(id, held);

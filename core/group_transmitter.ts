@@ -18,7 +18,7 @@ export class GroupTransmitter implements Disposable {
   readonly #platform: Platform;
   readonly #sender: GroupSender<Address>;
   readonly #port: DatagramPort;
-  readonly #group: Address;
+  readonly #group: Address | null;
   readonly #onFailure: (error: Error) => void;
   #closed = false;
   #idle: (() => void) | null = null;
@@ -26,14 +26,14 @@ export class GroupTransmitter implements Disposable {
   /**
    * Takes the port over.
    *
-   * @param group where the group is
+   * @param group where the group is; `null` where everything goes to who has asked for it
    * @param onFailure told of each datagram that the system did not take
    */
   constructor(
     platform: Platform,
     sender: GroupSender<Address>,
     port: DatagramPort,
-    group: Address,
+    group: Address | null,
     onFailure: (error: Error) => void = () => {},
   ) {
     this.#onFailure = onFailure;
@@ -70,7 +70,7 @@ export class GroupTransmitter implements Disposable {
       if (length === 0) await this.#pause(this.#sender.dueAt(now) - now);
       else {
         try {
-          await this.#port.send(bytes.subarray(0, length), this.#sender.to ?? this.#group);
+          await this.#port.send(bytes.subarray(0, length), this.#sender.to ?? this.#group!);
         } catch (error) {
           // As a datagram that is lost on its way: it is asked for again.
           this.#onFailure(error as Error);

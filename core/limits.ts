@@ -25,6 +25,9 @@ export const largestHello = KiB;
 export const longestTopic = 255;
 /** The most patterns in one subscription. */
 export const mostPatterns = 64;
+/** Bytes that the largest datagram of a delivery may have: at least, and at most. */
+export const leastDatagram = 512;
+export const largestDatagram = 65_000;
 /** The largest sequence: what a double holds exactly. At a billion messages a second it lasts 104 days of one topic. */
 export const largestSequence = Number.MAX_SAFE_INTEGER;
 /** The most bytes of one write, unless a single frame is larger. */

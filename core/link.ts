@@ -9,6 +9,7 @@ import { type ClientEvents, ClientSession, type ValuesOf, type Welcome } from ".
 import { Code, codeText } from "./codes.ts";
 import type { Connection, Dial, Platform } from "./connection.ts";
 import type { failed } from "./control.ts";
+import { DatagramRoute, type RouteOptions } from "./datagram_route.ts";
 import { Driver } from "./driver.ts";
 import { ProtocolError, RefusedError, TransportError, UsageError } from "./errors.ts";
 import { FrameType } from "./frame.ts";
@@ -91,6 +92,7 @@ export class Link implements AsyncDisposable {
   readonly #options: LinkOptions;
   readonly #id: string;
   readonly #subscriptions = new Map<number, Subscription>();
+  readonly #routes = new Map<number, DatagramRoute>();
   readonly #listings = new Listings();
   readonly #closed = Promise.withResolvers<Error | null>();
   readonly #stop = new AbortController();
@@ -180,6 +182,19 @@ export class Link implements AsyncDisposable {
     return subscription;
   }
 
+  /**
+   * Asks for topics by datagrams, which another port brings; from the next message on.
+   *
+   * @internal
+   */
+  route(options: RouteOptions): DatagramRoute {
+    const route = new DatagramRoute(this, this.#nextId++, options);
+    if (this.#ended) route.fail(this.#lostError("get datagrams from", "the link is closed"));
+    else this.#routes.set(route.id, route);
+    if (this.session) route.connected(this.session);
+    return route;
+  }
+
   /** The topics that match a pattern. */
   async topics(pattern = "#"): Promise<TopicInfo[]> {
     new Pattern(pattern);
@@ -194,6 +209,15 @@ export class Link implements AsyncDisposable {
    */
   remove(subscription: Subscription): void {
     this.#subscriptions.delete(subscription.id);
+  }
+
+  /**
+   * Forgets a route.
+   *
+   * @internal
+   */
+  removeRoute(route: DatagramRoute): void {
+    this.#routes.delete(route.id);
   }
 
   /** Ends the link. What the publisher still has is not waited for: see {@linkcode Publisher.flush}. */
@@ -319,6 +343,8 @@ export class Link implements AsyncDisposable {
     this.publisher.fail(error ?? closed);
     for (const subscription of [...this.#subscriptions.values()]) subscription.fail(error);
     this.#subscriptions.clear();
+    for (const route of this.#routes.values()) route.fail(error);
+    this.#routes.clear();
     this.#listings.fail(error ?? closed);
     this.#closed.resolve(error);
   }
@@ -335,6 +361,7 @@ export class Link implements AsyncDisposable {
     }
     this.publisher.connected(session, welcome);
     for (const subscription of this.#subscriptions.values()) subscription.connected(session, welcome.epoch);
+    for (const route of this.#routes.values()) route.connected(session);
     connected();
   }
 
@@ -349,6 +376,7 @@ export class Link implements AsyncDisposable {
   #failed({ request, kind, code, why }: ValuesOf<typeof failed>): void {
     if (kind === FrameType.declare) this.publisher.failed(request, code, why);
     else if (kind === FrameType.subscribe) this.#subscriptions.get(request)?.failed(code, why);
+    else if (kind === FrameType.datagrams) this.#routes.get(request)?.failed(code, why);
     else if (kind === FrameType.list) this.#listings.failed(request, code, why);
   }
 
@@ -369,6 +397,7 @@ export class Link implements AsyncDisposable {
       gap: (values) => subscriptions.get(values.subscription)?.gap(values),
       unsubscribed: (id) => subscriptions.get(id)?.left(),
       listed: (values) => this.#listings.listed(values),
+      routed: (values) => this.#routes.get(values.subscription)?.routed(values),
       messages: (id: number, reader: FrameReader) => {
         this.#reconnect.useful();
         subscriptions.get(id)?.frame(reader);

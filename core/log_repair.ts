@@ -103,6 +103,13 @@ export class LogRepair {
     return true;
   }
 
+  /** The group brings a topic from this message on: those before it are missing, if they were to come. */
+  begins(name: string, sequence: number): void {
+    const topic = this.#topics.get(name) ?? this.#meet(name, sequence);
+    if (topic.behind) topic.until = Math.max(topic.until, sequence - 1);
+    else if (sequence > topic.next) this.#repair(topic, { sequence: topic.next }, sequence - 1);
+  }
+
   /** A frame that the group brought. */
   frame(name: string, bytes: Uint8Array, view: DataView, start: number, end: number, floor: number): void {
     const sequence = readU64(view, start + at.sequence);

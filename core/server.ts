@@ -8,6 +8,8 @@ import { AckQueue } from "./acknowledgements.ts";
 import { Code, codeName, isKnown } from "./codes.ts";
 import type { Connection, Listener, Platform } from "./connection.ts";
 import { Policy } from "./control.ts";
+import { DatagramHub } from "./datagram_hub.ts";
+import type { DatagramPort } from "./datagram_port.ts";
 import { Driver } from "./driver.ts";
 import { defaultLimits, type ServerLimits } from "./limits.ts";
 import { agent } from "./session.ts";
@@ -33,6 +35,10 @@ export interface ServerOptions {
   readonly lagPolicy?: LagPolicy;
   /** Told of events as they happen. */
   readonly onEvent?: (event: ServerEvent) => void;
+  /** Opens the port that subscriptions are delivered from by datagrams; without it there are none. */
+  readonly openDatagrams?: () => DatagramPort;
+  /** How fast those go to each subscriber, in bytes a second; without a limit unless given. */
+  readonly datagramRate?: number;
   /** Makes memory for the logs; a `SharedArrayBuffer` serves as well. */
   readonly allocate?: (size: number) => ArrayBufferLike;
 }
@@ -83,6 +89,7 @@ export class Server implements AsyncDisposable {
   readonly #penalties = new Map<string, number>();
   readonly #listeners = new Set<Listener>();
   readonly #ackQueue: AckQueue;
+  readonly #hub: DatagramHub | null;
   #cancelTick: () => void = () => {};
   readonly #shared: Sessions;
   #refused = 0;
@@ -98,7 +105,12 @@ export class Server implements AsyncDisposable {
     this.topics = new Topics(options.platform, { ...defaultLimits, ...options.limits }, options.allocate);
     this.topics.closeOldestPin = () => this.#closeOldestPin();
     this.#ackQueue = new AckQueue(options.platform);
+    const { openDatagrams, datagramRate = Infinity } = options;
+    this.#hub = openDatagrams === undefined
+      ? null
+      : new DatagramHub(options.platform, this.topics, openDatagrams, datagramRate);
     this.#shared = {
+      hub: this.#hub,
       agent,
       ackQueue: this.#ackQueue,
       defaultPolicy: Policy[options.lagPolicy ?? "skip"],
@@ -198,6 +210,7 @@ export class Server implements AsyncDisposable {
       session.abort();
     }
     this.#ackQueue.close();
+    this.#hub?.[Symbol.dispose]();
   }
 
   /** As {@linkcode close}. */

@@ -10,9 +10,11 @@ import { Code } from "./codes.ts";
 import type { Platform } from "./connection.ts";
 import * as frames from "./control.ts";
 import { ProtocolError, UsageError } from "./errors.ts";
+import type { DatagramHub } from "./datagram_hub.ts";
 import { FrameType, largestFrame } from "./frame.ts";
 import { largestControl, largestHello } from "./limits.ts";
 import { Pattern } from "./pattern.ts";
+import { ServerDeliveries } from "./server_deliveries.ts";
 import { ServerPublishing } from "./server_publishing.ts";
 import type { SubscribingSession } from "./server_subscription.ts";
 import { ServerSubscriptions } from "./server_subscriptions.ts";
@@ -34,6 +36,8 @@ export interface Sessions {
   readonly defaultPolicy: number;
   /** The acknowledgements that wait, of all sessions. */
   readonly ackQueue: AckQueue;
+  /** What delivers by datagrams; `null` where nothing does. */
+  readonly hub: DatagramHub | null;
   /** A session told its id. Ends another one of the same id; returns how the last one ended, if that is remembered. */
   admit(session: ServerSession): { code: Code; why: string } | null;
   /** A session ended. */
@@ -61,6 +65,7 @@ export class ServerSession extends Session implements SubscribingSession {
   readonly #sessions: Sessions;
   #publishing: ServerPublishing | null = null;
   #subscriptions: ServerSubscriptions | null = null;
+  #deliveries: ServerDeliveries | null = null;
   #listings: Listing[] = [];
   #draining = false;
   /** When what is being read came; Unix microseconds. */
@@ -102,6 +107,7 @@ export class ServerSession extends Session implements SubscribingSession {
     if (this.state === "greeting") this.close(Code.draining);
     if (!this.alive) return;
     this.#draining = true;
+    this.#deliveries?.finish();
     frames.drain.write(this.output.control, { timeout });
     this.stir();
   }
@@ -145,13 +151,16 @@ export class ServerSession extends Session implements SubscribingSession {
         this.#subscribing().subscribe(this.body);
         return true;
       case FrameType.unsubscribe:
-        this.#subscribing().unsubscribe(this.body);
+        this.#unsubscribe(frames.unsubscribe.read(this.body).subscription);
         return true;
       case FrameType.pause:
-        this.#subscribing().pause(this.body);
+        this.#pause(frames.pause.read(this.body).subscription, true);
         return true;
       case FrameType.resume:
-        this.#subscribing().resume(this.body);
+        this.#pause(frames.resume.read(this.body).subscription, false);
+        return true;
+      case FrameType.datagrams:
+        this.#delivering().open(this.body, this.output.control);
         return true;
       case FrameType.list:
         this.#list();
@@ -178,13 +187,20 @@ export class ServerSession extends Session implements SubscribingSession {
 
   protected override quiet(): void {
     if (!this.#draining) return;
-    if (this.#subscriptions?.caughtUp ?? true) this.close(Code.draining);
+    const delivered = this.#deliveries?.finished ?? true;
+    if (delivered && (this.#subscriptions?.caughtUp ?? true)) this.close(Code.draining);
   }
 
   override received(count: number): void {
     this.#receivedTime = this.platform.time();
     super.received(count);
     this.#sessions.ackQueue.read(this.lastHeard);
+  }
+
+  override tick(now: number): void {
+    super.tick(now);
+    // What is delivered by datagrams ends without a word here.
+    if (this.#draining && this.#deliveries !== null) this.stir();
   }
 
   override next(): Uint8Array | null {
@@ -198,12 +214,27 @@ export class ServerSession extends Session implements SubscribingSession {
   protected override released(): void {
     this.#publishing?.close();
     this.#subscriptions?.close();
+    this.#deliveries?.close();
     this.#listings = [];
     this.#sessions.released(this);
   }
 
   #subscribing(): ServerSubscriptions {
     return this.#subscriptions ??= new ServerSubscriptions(this.#topics, this, this.#sessions.defaultPolicy);
+  }
+
+  #delivering(): ServerDeliveries {
+    const { hub, defaultPolicy } = this.#sessions;
+    return this.#deliveries ??= new ServerDeliveries(hub, defaultPolicy, this.#topics.limits.subscriptions);
+  }
+
+  #unsubscribe(subscription: number): void {
+    if (!this.#deliveries?.end(subscription)) this.#subscriptions?.unsubscribe(subscription);
+    frames.unsubscribed.write(this.output.control, { subscription });
+  }
+
+  #pause(subscription: number, paused: boolean): void {
+    if (!this.#deliveries?.pause(subscription, paused)) this.#subscriptions?.pause(subscription, paused);
   }
 
   #hello(): void {

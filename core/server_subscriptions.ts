@@ -97,29 +97,21 @@ export class ServerSubscriptions implements Announcer {
   }
 
   /** UNSUBSCRIBE. */
-  unsubscribe(body: BodyReader): void {
-    const { subscription: id } = frames.unsubscribe.read(body);
+  unsubscribe(id: number): void {
     const subscription = this.#subscriptions.get(id);
-    if (subscription) {
-      this.#subscriptions.delete(id);
-      this.#end(subscription);
-      this.#session.filter((source) => !(source instanceof SubscriptionCursor && source.subscription === subscription));
-      if (this.#delivering === subscription) this.#delivering = null;
-    }
-    frames.unsubscribed.write(this.#session.control, { subscription: id });
-  }
-
-  /** PAUSE. */
-  pause(body: BodyReader): void {
-    const subscription = this.#subscriptions.get(frames.pause.read(body).subscription);
-    if (subscription) subscription.paused = true;
-  }
-
-  /** RESUME. */
-  resume(body: BodyReader): void {
-    const subscription = this.#subscriptions.get(frames.resume.read(body).subscription);
     if (!subscription) return;
-    subscription.paused = false;
+    this.#subscriptions.delete(id);
+    this.#end(subscription);
+    this.#session.filter((source) => !(source instanceof SubscriptionCursor && source.subscription === subscription));
+    if (this.#delivering === subscription) this.#delivering = null;
+  }
+
+  /** PAUSE and RESUME. */
+  pause(id: number, paused: boolean): void {
+    const subscription = this.#subscriptions.get(id);
+    if (!subscription) return;
+    subscription.paused = paused;
+    if (paused) return;
     for (const cursor of subscription.cursors.values()) {
       if (cursor.announced && cursor.waitIndex < 0) this.#session.add(cursor);
     }

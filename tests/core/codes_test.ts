@@ -63,6 +63,7 @@ Deno.test("the numbers are those of the wire: none may ever change", () => {
     subscriptionInUse: 38,
     startPoint: 39,
     requests: 40,
+    noDatagrams: 41,
     checksum: 64,
     count: 65,
     messageTooLarge: 66,

@@ -213,6 +213,7 @@ Deno.test("every reason to drop a datagram stands in the document", () => {
     encrypted: true,
     plain: true,
     damaged: true,
+    large: true,
     senders: true,
     unproven: true,
     repeated: true,

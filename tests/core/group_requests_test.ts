@@ -16,6 +16,7 @@ const from = { text: "192.0.2.7:40000" };
 function setUp() {
   const done: unknown[] = [];
   const requests = new GroupRequests<typeof from>(new VirtualPlatform(), target, {
+    proven: () => {},
     again: (ranges) => void done.push(ranges),
     name: (topics) => void done.push(topics),
   });
