@@ -8,6 +8,7 @@ import { readU64 } from "./bytes.ts";
 import { Code } from "./codes.ts";
 import { at } from "./frame.ts";
 import type { BeatTopic } from "./group_frames.ts";
+import { topicFault } from "./pattern.ts";
 
 /** The most bytes of frames that are kept until their topic is announced. */
 const mostHeld = 1024 * 1024;
@@ -111,7 +112,9 @@ export class GroupTopics {
 
   #name({ id, name, born, start }: BeatTopic): void {
     // What joined when this receiver was there is to come from its first message on.
-    const topic = { name, wanted: this.#events.wants(name), next: born >= this.#first ? start : 0, losses: 0 };
+    // What a stranger calls a topic goes no further unless it is a name.
+    const wanted = topicFault(name) === null && this.#events.wants(name);
+    const topic = { name, wanted, next: born >= this.#first ? start : 0, losses: 0 };
     this.#known.set(id, topic);
     if (topic.wanted && topic.next > 0) this.#events.begins?.(name, topic.next);
     const held = this.#held.get(id);

@@ -114,12 +114,12 @@ export class ServerPublishing {
       numbers.numbers.sessions++;
     }
     topic.usedAt = numbers.numbers.usedAt = this.#platform.now();
-    const { maxMessage, topicCredit } = this.#topics.limits;
+    const { topicCredit } = this.#topics.limits;
     declared.write(this.#session.control, {
       request,
       topic: topic.id,
       credit: topicCredit,
-      largestFrame: usefulFrame(maxMessage),
+      largestFrame: this.#topics.usefulFrame(topic.name),
       known: numbers.known ? 1 : 0,
       last,
     });

@@ -9,6 +9,7 @@ import { Code } from "./codes.ts";
 import { EvictionQueue } from "./eviction.ts";
 import type { Platform } from "./connection.ts";
 import type { ServerLimits } from "./limits.ts";
+import { usefulFrame } from "./frame.ts";
 import { MemoryBudget } from "./memory.ts";
 import { isReserved, type Pattern, topicFault } from "./pattern.ts";
 import { SegmentPool } from "./segment_pool.ts";
@@ -23,6 +24,13 @@ export interface Interest {
   forgotten(topic: Topic): void;
 }
 
+/** Who carries topics on in frames of a size that suits it: larger ones it has to cut. */
+export interface Carrier {
+  readonly patterns: readonly Pattern[];
+  /** Bytes of the largest frame that it need not cut. */
+  readonly largestFrame: number;
+}
+
 /** The topics of one server. Single writer: everything here happens on the server's thread. */
 export class Topics {
   readonly limits: Readonly<ServerLimits>;
@@ -33,6 +41,8 @@ export class Topics {
   readonly epoch: string;
   /** Topics with frames that could not be appended. */
   readonly blocked: Set<Topic> = new Set();
+  /** Who carries topics on in frames of limited size. */
+  readonly carriers: Set<Carrier> = new Set();
   /** Asked to close the connection that pins the oldest memory, when nothing else can go. Returns whether there was one. */
   closeOldestPin: () => boolean = () => false;
 
@@ -173,6 +183,15 @@ export class Topics {
       const interests = this.#exact.get(text);
       if (interests?.delete(interest) && interests.size === 0) this.#exact.delete(text);
     }
+  }
+
+  /** Bytes of the largest frame of several messages that is of use in a topic. */
+  usefulFrame(topic: string): number {
+    let largest = usefulFrame(this.limits.maxMessage);
+    for (const { patterns, largestFrame } of this.carriers) {
+      if (largestFrame < largest && patterns.some((pattern) => pattern.matches(topic))) largest = largestFrame;
+    }
+    return largest;
   }
 
   /** What a forgotten topic's next sequence was; `undefined` when that is forgotten too. */

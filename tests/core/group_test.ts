@@ -2,8 +2,11 @@ import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess, 
 import fc from "fast-check";
 import { DatagramFlag, inDatagram } from "../../core/datagram.ts";
 import { Pattern } from "../../core/pattern.ts";
+import { datagramHeader } from "../../core/datagram.ts";
+import { stamp } from "../../core/frame.ts";
+import { GroupTopics } from "../../core/group_topics.ts";
 import { GroupReceiver } from "../../core/group_receiver.ts";
-import { KiB, MiB, Random, viewOf } from "./fixtures.ts";
+import { KiB, messagesFrame, MiB, Random, viewOf } from "./fixtures.ts";
 import { calm, group, GroupWorld, largest, type WorldOptions } from "./group_world.ts";
 
 const totals = (world: GroupWorld) =>
@@ -130,6 +133,37 @@ Deno.test("only topics that are wanted are given on", () => {
   world.run(100);
   world.assertComplete();
   assertEquals([...world.receivers[0]!.messages.keys()], ["t/1"]);
+});
+
+Deno.test("what is no topic name is not given on, whoever announces it", () => {
+  const names: string[] = [];
+  const topics = new GroupTopics({
+    wants: () => true,
+    frame: (topic) => void names.push(topic),
+    gap: () => assert(false),
+  }, 1);
+  const announced = ["good", "bad\u001b[2J", "also/+", "", "fine/2"];
+  topics.named(announced.map((name, index) => ({ id: index + 1, name, born: 1, start: 1, next: 1 })));
+  for (const index of announced.keys()) {
+    const frame = messagesFrame([new Uint8Array(1)], { topic: index + 1 });
+    stamp(viewOf(frame), 0, 1, 0);
+    topics.frame(frame, viewOf(frame), 0, frame.length);
+  }
+  assertEquals(names, ["good", "fine/2"]);
+});
+
+Deno.test("publishers to a group are told to make frames that fit a datagram, and others are not", () => {
+  const world = new GroupWorld({ seed: 19, receivers: 0 });
+  const fits = largest - datagramHeader - world.seal.length;
+  assertEquals(world.topics.usefulFrame("t/1"), fits);
+  const topic = world.topic("t/1");
+  const frame = messagesFrame([new Uint8Array(fits - 48 - 2)], { topic: topic.id });
+  assertEquals(frame.length, fits);
+  topic.append(frame, 0, frame.length, 1, world.platform.time());
+  world.run(10);
+  assertEquals([world.sender.counts.sent, Math.max(...world.sizes)], [1, largest]);
+  world.sender.close();
+  assertEquals(world.topics.usefulFrame("t/1"), 64 * KiB);
 });
 
 Deno.test("one who joins late begins where it joined, and misses nothing from there on", () => {
