@@ -23,8 +23,9 @@ import type { StartPoint } from "./subscription.ts";
 
 /** How many datagrams ahead of a missing one are kept, and how large each may be: together what a sender can make it hold. */
 const span = 4096;
-/** Milliseconds, at most, before something that is missing is asked for. */
+/** Milliseconds, at most, before something that is missing is asked for: in a group, and where nobody else asks. */
 const wait = 10;
+const waitAlone = 2;
 /** For how many milliseconds something is missed, and nothing repaired, before it is given up: with repairs, and without. */
 const patience = 5_000;
 const patienceAlone = 50;
@@ -102,7 +103,7 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
       unicast: group === null,
       span,
       largest,
-      wait,
+      wait: group === null ? waitAlone : wait,
       patience: repair ? patience : patienceAlone,
       repair,
       largestFrame: largestMessage + largest,
