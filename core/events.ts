@@ -86,8 +86,10 @@ class EventReader {
     if (this.#run === null) {
       const entry = this.source.inbox.shift();
       if (entry === null) return null;
-      if (entry.kind === "gap") return gapEvent(entry);
-      if (entry.kind === "restarted") return entry;
+      if (entry.kind !== "frames") {
+        this.source.goOn();
+        return entry.kind === "gap" ? gapEvent(entry) : entry;
+      }
       this.#run = entry;
       this.#offset = entry.start;
     }

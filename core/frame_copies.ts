@@ -7,7 +7,7 @@
 import type { Segment } from "./segment.ts";
 import { type SegmentPool, segmentSizes } from "./segment_pool.ts";
 
-/** The size of a segment, in bytes; a larger frame gets one of its own. */
+/** The size of a segment, in bytes; a larger frame gets a larger one. */
 const size = segmentSizes[3]!;
 
 /** Copies frames into the segments of a pool. Whoever pins a segment keeps what is in it. */

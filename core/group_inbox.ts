@@ -17,10 +17,10 @@ import { SegmentPool } from "./segment_pool.ts";
 
 /** Bytes of memory for what was not read: a message of the largest size fits while another is read. */
 export const unreadMemory = 2 * largestMessage;
-/** What can wait does until less than this is unread. */
-const roomy = unreadMemory / 4;
-/** Gaps and runs of messages that wait to be read; gaps beyond that are put together. */
-const mostEntries = 65_536;
+/** Gaps and runs of messages that wait to be read. Each takes memory of its own, about 100 bytes. */
+const mostEntries = 262_144;
+/** What could not be taken is reported, and what can wait goes on, when no more than this part of both is used. */
+const roomyPart = 1 / 4;
 
 /** The unread messages of all senders of a group, in the order in which they came. */
 export class GroupInbox {
@@ -46,10 +46,11 @@ export class GroupInbox {
     return source;
   }
 
-  /** A sender has nothing more. */
+  /** A sender has nothing more. What was lost of it is reported now: nobody would later. */
   close(source: InboxSource): void {
-    source.tell(Infinity);
+    source.tell(true);
     this.#sources.delete(source);
+    this.#arrived();
   }
 
   /** Messages will not come; it is not known how many. */
@@ -60,8 +61,8 @@ export class GroupInbox {
 
   /** Part of it was read: there may be room for what waits. */
   goOn(): void {
-    for (const source of this.#sources) source.tell(mostEntries);
-    if (this.inbox.bytes > roomy) return;
+    for (const source of this.#sources) source.tell();
+    if (!this.roomy) return;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const resolve of waiting) resolve();
@@ -77,7 +78,7 @@ export class GroupInbox {
   /** Takes a frame. Returns whether there was room. */
   take(topic: string, bytes: Uint8Array, start: number, end: number, sequence: number, floor: number): boolean {
     const copies = this.#copies;
-    const taken = copies.add(bytes, start, end);
+    const taken = this.inbox.length < mostEntries && copies.add(bytes, start, end);
     if (taken) this.inbox.take(topic, copies.segment!, copies.start, copies.start + end - start, sequence, floor);
     this.#arrived();
     return taken;
@@ -91,9 +92,14 @@ export class GroupInbox {
     return taken;
   }
 
+  /** Whether little is unread. */
+  get roomy(): boolean {
+    return this.inbox.bytes <= roomyPart * unreadMemory && this.inbox.length <= roomyPart * mostEntries;
+  }
+
   /** Waits until there is room for more. */
   room(): Promise<void> | null {
-    return this.inbox.bytes <= roomy ? null : new Promise((resolve) => this.#waiting.push(resolve));
+    return this.roomy ? null : new Promise((resolve) => this.#waiting.push(resolve));
   }
 }
 
@@ -108,14 +114,14 @@ export class InboxSource implements Sink {
   }
 
   frame(topic: string, bytes: Uint8Array, view: DataView, start: number, end: number, floor: number): void {
-    if (this.#missed.size > 0) this.tell(mostEntries);
+    this.tell();
     const sequence = readU64(view, start + at.sequence);
     const room = !this.#missed.has(topic) && this.#to.take(topic, bytes, start, end, sequence, floor);
     if (!room) this.#miss(topic, floor, sequence + view.getUint16(start + at.count, true) - 1);
   }
 
   gap(topic: string, first: number, last: number, code: Code): void {
-    if (this.#missed.size > 0) this.tell(mostEntries);
+    this.tell();
     if (this.#missed.has(topic) || !this.#to.gap(topic, first, last, code)) this.#miss(topic, first, last);
   }
 
@@ -123,13 +129,13 @@ export class InboxSource implements Sink {
     return this.#to.room();
   }
 
-  /** Reports what was lost, as long as there are fewer entries than `most`. */
-  tell(most: number): void {
-    const { inbox } = this.#to;
+  /** Reports what was lost, as far as there is room for it, or `anyway`. */
+  tell(anyway = false): void {
+    if (this.#missed.size === 0) return;
     for (const [topic, { first, last }] of this.#missed) {
-      if (inbox.length >= most || inbox.bytes > unreadMemory / 2) return;
+      if (!anyway && !this.#to.roomy) return;
       this.#missed.delete(topic);
-      inbox.miss(topic, first, last, Code.lagged);
+      this.#to.inbox.miss(topic, first, last, Code.lagged);
     }
   }
 

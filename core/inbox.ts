@@ -81,7 +81,8 @@ export class Inbox {
     this.#bytes += end - start;
     const { newest } = this.#entries;
     const another = newest?.kind === "frames" && newest.segment === segment;
-    if (another && newest.end === start && newest.topic === topic && sequence >= floor) {
+    // A run has one floor: what another sender of a group has under the same name may be below it.
+    if (another && newest.end === start && newest.topic === topic && sequence >= Math.max(floor, newest.floor)) {
       newest.end = end;
       return;
     }

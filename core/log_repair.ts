@@ -191,12 +191,9 @@ export class LogRepair {
     await subscription.ready;
     // Another life of the server has other messages under these numbers.
     if (this.#link.welcome?.epoch !== epoch) return;
-    // The answer comes behind the announcement, if there is one.
-    if (subscription.position === 0) await this.#link.topics(topic.name);
-    const { position } = subscription;
-    if (position === 0) return;
-    if (topic.next === 0) topic.next = position;
-    else if (position > topic.next) this.#missing(topic, position - 1, Code.expired);
+    const { origin } = subscription;
+    if (origin === undefined) return;
+    if (topic.next === 0) topic.next = origin.first;
     if (this.#meets(topic)) return;
     for await (const event of subscription.events()) {
       if (event.kind === "restarted" || this.#epoch !== epoch) return;

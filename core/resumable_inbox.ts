@@ -16,6 +16,8 @@ export interface Point {
   readonly topic: string;
   /** Its id on the server of this epoch. */
   readonly id: number;
+  /** The sequence with which it began. */
+  readonly first: number;
   next: number;
 }
 
@@ -38,7 +40,7 @@ export class ResumableInbox extends Inbox {
   }
 
   /** Where to resume, in every topic that was announced. */
-  points(): Iterable<Point> {
+  points(): IterableIterator<Point> {
     return this.#points.values();
   }
 
@@ -46,8 +48,10 @@ export class ResumableInbox extends Inbox {
   announced(topic: string, id: number, ordinal: number, sequence: number): void {
     this.#ordinal = Math.max(this.#ordinal, ordinal);
     const point = this.#points.get(id);
-    if (point === undefined) this.#points.set(id, { topic, id, next: Math.max(sequence, this.#floor) });
-    else if (sequence > point.next) this.#gap(point, sequence - 1, Code.lagged);
+    if (point === undefined) {
+      const first = Math.max(sequence, this.#floor);
+      this.#points.set(id, { topic, id, first, next: first });
+    } else if (sequence > point.next) this.#gap(point, sequence - 1, Code.lagged);
   }
 
   /**

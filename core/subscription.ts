@@ -13,7 +13,7 @@ import { Policy, Start } from "./control.ts";
 import { ProtocolError, RefusedError, TransportError, UsageError } from "./errors.ts";
 import type { FrameReader } from "./frame_reader.ts";
 import { type Readable, readBatches, readEvents, readMessages, type SubscriptionEvent, tellEvents } from "./events.ts";
-import { ResumableInbox } from "./resumable_inbox.ts";
+import { type Point, ResumableInbox } from "./resumable_inbox.ts";
 import { noId } from "./bytes.ts";
 import { largestSequence, largestWrite } from "./limits.ts";
 import type { SegmentPool } from "./segment_pool.ts";
@@ -127,14 +127,12 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   /**
-   * Of a subscription to one topic, the sequence of the message that comes next; once it is ready.
+   * Of a subscription to one topic, where it begins: known once it is ready, if there is such a topic.
    *
    * @internal
    */
-  get position(): number {
-    let position = 0;
-    for (const { next } of this.#inbox.points()) position = next;
-    return position;
+  get origin(): Point | undefined {
+    return this.#inbox.points().next().value;
   }
 
   /** Messages one by one, each the caller's own. Throws `GapError` when some were lost. */

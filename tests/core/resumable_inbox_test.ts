@@ -88,7 +88,10 @@ Deno.test("inbox: frames come out in order, topics mixed as they came", async ()
   subject.inbox.announced("b", 2, 2, 7);
   subject.feed(stamped(1, ["x", "y"]), stamped(3, ["z"]), stamped(7, ["B"], { topic: 2 }), stamped(4, ["w"]));
   assertEquals(await subject.all(), ["a 1 x", "a 2 y", "a 3 z", "b 7 B", "a 4 w"]);
-  assertEquals([...subject.inbox.points()], [{ topic: "a", id: 1, next: 5 }, { topic: "b", id: 2, next: 8 }]);
+  assertEquals([...subject.inbox.points()], [
+    { topic: "a", id: 1, first: 1, next: 5 },
+    { topic: "b", id: 2, first: 7, next: 8 },
+  ]);
   subject.assertEmpty();
 });
 
