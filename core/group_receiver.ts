@@ -12,7 +12,7 @@ import type { Values } from "./control.ts";
 import { type DatagramFault, DatagramFlag, DatagramWriter, inDatagram, openDatagram, type Seal } from "./datagram.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import { repair } from "./group_frames.ts";
-import { mostNames } from "./group_requests.ts";
+import { isRequest, mostNames } from "./group_requests.ts";
 import { GroupSession, type GroupSessionOptions } from "./group_session.ts";
 import { GroupSuspects } from "./group_suspects.ts";
 import type { TopicEvents } from "./group_topics.ts";
@@ -41,10 +41,11 @@ export interface GroupReceiverOptions extends GroupSessionOptions {
 
 /**
  * Why a datagram was dropped, besides what {@linkcode DatagramFault} has. `large`: this receiver was made for smaller ones;
- * `senders`: there are too many; `unproven`: of a session that was not heard before, with which a repair is not to begin,
- * since it may be old; and which with a key may be a recorded one, until it says the time or answers to this receiver.
+ * `request`: what another receiver asks for has come astray; `senders`: there are too many; `unproven`: of a session that was
+ * not heard before, with which a repair is not to begin, since it may be old; and which with a key may be a recorded one,
+ * until it says the time or answers to this receiver.
  */
-export type DropReason = DatagramFault | "large" | "senders" | "unproven";
+export type DropReason = DatagramFault | "large" | "request" | "senders" | "unproven";
 
 /** Who is told what happens in a group. */
 export interface GroupEvents<A> {
@@ -254,6 +255,10 @@ export class GroupReceiver<A> {
     const name = hex(id);
     if (this.#options.unicast === true) {
       this.#drop("foreign");
+      return null;
+    }
+    if (isRequest(bytes, view, start, end)) {
+      this.#drop("request");
       return null;
     }
     if (this.#senders.length === mostSenders) {
