@@ -24,12 +24,14 @@ Deno.test("every task and file that the README names is there", async () => {
 
 Deno.test("every option that the README shows with stream is one of the command's", async () => {
   const shown = new Map<string, Set<string>>();
-  for (const [line, command] of readme.matchAll(/\bstream (serve|publish|subscribe|bench|topics)\b[^\n|;&>`]*/g)) {
+  for (
+    const [line, command] of readme.matchAll(/\bstream (serve|publish|subscribe|bench|topics|doctor)\b[^\n|;&>`]*/g)
+  ) {
     const flags = shown.get(command!) ?? new Set();
     shown.set(command!, flags);
     for (const [flag] of line.matchAll(/(?<= )--?[a-z][a-z-]*/g)) flags.add(flag);
   }
-  assertEquals([...shown.keys()].sort(), ["bench", "publish", "serve", "subscribe", "topics"]);
+  assertEquals([...shown.keys()].sort(), ["bench", "doctor", "publish", "serve", "subscribe", "topics"]);
   for (const [command, flags] of shown) {
     const { stdout } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "--quiet", "--allow-env", "cli/main.ts", "help", command],
