@@ -20,7 +20,7 @@ export const defaultDatagram = 1400;
 /** Headers of UDP and IPv4, and of UDP and IPv6. */
 const headers = { ipv4: 28, ipv6: 48 } as const;
 /** The least `mtu`: what IPv6 asks of every link, and room enough for a heartbeat with a topic. */
-const leastMtu = 576;
+export const leastMtu = 576;
 /** How many networks datagrams cross: the interface's own. */
 const defaultTtl = 1;
 
@@ -78,8 +78,13 @@ export function parseGroup(text: string): Group {
     interface: name === undefined ? null : findInterface(name),
     ttl: Number(options.get("ttl") ?? defaultTtl),
     rate: rate === undefined ? null : bytesOf(rate, wrong),
-    largest: mtu === 0 ? defaultDatagram : mtu - (ipv6 ? headers.ipv6 : headers.ipv4),
+    largest: mtu === 0 ? defaultDatagram : mtu - headersOf(host),
   };
+}
+
+/** Bytes that a datagram to a host is longer in a packet. */
+export function headersOf(host: string): number {
+  return host.includes(":") ? headers.ipv6 : headers.ipv4;
 }
 
 /** What protects a group's datagrams. @param key 32 bytes, or `null` for no encryption */

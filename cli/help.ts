@@ -11,7 +11,7 @@ import type { Program } from "./program.ts";
 import { printText } from "./stdio.ts";
 import { nearest } from "./suggest.ts";
 
-const subjects = ["serve", "publish", "subscribe", "bench", "topics", "completion", "exit-codes"];
+const subjects = ["serve", "publish", "subscribe", "bench", "topics", "doctor", "completion", "exit-codes"];
 
 /** Declares `stream help`. */
 export function declare(command: Command, program: Program): void {

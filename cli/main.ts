@@ -23,6 +23,7 @@ const commands: ReadonlyArray<readonly [name: string, description: string, load:
   ["subscribe", "receive messages of topics to stdout", () => import("./subscribe.ts")],
   ["bench", "measure latency and throughput, of this server and of others", () => import("./bench.ts")],
   ["topics", "list what a server holds", () => import("./topics.ts")],
+  ["doctor", "look for what is in the way of multicast, and say what to type", () => import("./doctor.ts")],
   ["key", "make a key that encrypts a multicast group", () => import("./key.ts")],
   ["completion", "print a completion script for a shell", () => import("./completion.ts")],
   ["help", "explain a command, or the exit codes", () => import("./help.ts")],

@@ -49,7 +49,12 @@ export function servedGroup(group: Group, open: boolean): ServedGroup {
       "give --key-file to encrypt it (stream key makes one), or --open if that is meant",
     );
   }
-  return { ...group, interface: chosen, rate: group.rate ?? (local ? loopbackRate : networkRate) };
+  return { ...group, interface: chosen, rate: rateOf(group, chosen) };
+}
+
+/** How fast a group is sent to over an interface, in bytes a second. */
+export function rateOf({ rate }: Group, by: NetworkInterface): number {
+  return rate ?? (isLoopbackInterface(by) ? loopbackRate : networkRate);
 }
 
 /** A group that is being sent to. */

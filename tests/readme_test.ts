@@ -31,7 +31,7 @@ Deno.test("every option that the README shows with stream is one of the command'
     shown.set(command!, flags);
     for (const [flag] of line.matchAll(/(?<= )--?[a-z][a-z-]*/g)) flags.add(flag);
   }
-  assertEquals([...shown.keys()].sort(), ["bench", "key", "publish", "serve", "subscribe", "topics"]);
+  assertEquals([...shown.keys()].sort(), ["bench", "doctor", "key", "publish", "serve", "subscribe", "topics"]);
   for (const [command, flags] of shown) {
     const { stdout } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "--quiet", "--allow-env", "cli/main.ts", "help", command],

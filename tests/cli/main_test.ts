@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { version } from "../../cli/version.ts";
 import { denoRun, stream } from "./program.ts";
 
-const commands = ["serve", "publish", "subscribe", "topics", "completion", "help"];
+const commands = ["serve", "publish", "subscribe", "topics", "doctor", "completion", "help"];
 
 const usageErrors: ReadonlyArray<readonly [args: string[], line: string]> = [
   [["srve"], 'stream: unknown command "srve": did you mean stream serve?'],

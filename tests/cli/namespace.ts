@@ -1,0 +1,40 @@
+/** Network namespaces: machines with the interfaces that a test wants, whose traffic reaches nobody. */
+
+import { Process } from "./process.ts";
+import { denoRun, type Ran } from "./program.ts";
+
+/** What comes before a test's own commands: `/sys` is that of the namespace. */
+const begin = "mount -t sysfs sysfs /sys";
+
+/** Whether they can be made here: on Linux, where the user may, and `ip` is installed. */
+export const hasNamespaces: boolean = canUnshare();
+
+function canUnshare(): boolean {
+  if (Deno.build.os !== "linux") return false;
+  try {
+    const args = ["-rnm", "sh", "-c", `${begin} && ip link set lo up && ip link add veth0 type veth peer name veth1`];
+    return new Deno.Command("unshare", { args, stdout: "null", stderr: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Runs `stream` in a namespace of its own.
+ *
+ * @param setup shell commands that make its interfaces: at first there is only `lo`, and it is down
+ * @param open whether it is run with all permissions, so that it can read what the system tells
+ */
+export async function streamInNamespace(setup: string, args: readonly string[], open = false): Promise<Ran> {
+  const permissions = open ? ["run", "--quiet", "-A"] : denoRun;
+  const script = `set -e; ${begin}; ${setup} >&2; exec "$0" "$@"`;
+  const command = [Deno.execPath(), ...permissions, "cli/main.ts", ...args];
+  await using process = new Process(["unshare", "-rnm", "sh", "-c", script, ...command]);
+  return await process.ran();
+}
+
+/** Commands that add an interface that is up, with an address and a network behind it. */
+export function withInterface(name: string, address: string): string {
+  return `ip link add ${name} type veth peer name peer-${name}; ip address add ${address} dev ${name}` +
+    `; ip link set ${name} up; ip link set peer-${name} up`;
+}
