@@ -9,6 +9,7 @@ import { Code, codeText } from "./codes.ts";
 import * as frames from "./control.ts";
 import { Policy } from "./control.ts";
 import type { DatagramHub, Delivery } from "./datagram_hub.ts";
+import type { Address } from "./datagram_port.ts";
 import { TransportError, UsageError } from "./errors.ts";
 import { FrameType } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
@@ -18,17 +19,20 @@ import { Pattern } from "./pattern.ts";
 /** The deliveries of one session. */
 export class ServerDeliveries {
   readonly #hub: DatagramHub | null;
+  readonly #at: Address | undefined;
   readonly #defaultPolicy: number;
   readonly #most: number;
   readonly #deliveries = new Map<number, Delivery>();
 
   /**
    * @param hub `null` where the server delivers none
+   * @param at the address that the peer is connected to
    * @param defaultPolicy what one gets that asks for {@linkcode Policy.server}
    * @param most deliveries at a time
    */
-  constructor(hub: DatagramHub | null, defaultPolicy: number, most: number) {
+  constructor(hub: DatagramHub | null, at: Address | undefined, defaultPolicy: number, most: number) {
     this.#hub = hub;
+    this.#at = at;
     this.#defaultPolicy = defaultPolicy;
     this.#most = most;
   }
@@ -38,7 +42,7 @@ export class ServerDeliveries {
     const { subscription, policy, largest, patterns } = frames.datagrams.read(body);
     const fail = (code: Code, why: string = codeText(code)) =>
       frames.failed.write(control, { request: subscription, kind: FrameType.datagrams, code, why });
-    if (this.#hub === null) return fail(Code.noDatagrams);
+    if (this.#hub === null || this.#at === undefined) return fail(Code.noDatagrams);
     if (this.#deliveries.has(subscription)) return fail(Code.subscriptionInUse);
     if (this.#deliveries.size >= this.#most) return fail(Code.subscriptions);
     if (patterns.length === 0 || patterns.length > mostPatterns) return fail(Code.pattern);
@@ -48,14 +52,14 @@ export class ServerDeliveries {
       const granted = (policy === Policy.server ? this.#defaultPolicy : policy) === Policy.wait
         ? Policy.wait
         : Policy.skip;
-      const { port } = this.#hub;
       const delivery = this.#hub.deliver({
+        at: this.#at,
         patterns: patterns.map(({ pattern }) => new Pattern(pattern)),
         largest,
         wait: granted === Policy.wait,
       });
       this.#deliveries.set(subscription, delivery);
-      const { group, session } = delivery;
+      const { port, group, session } = delivery;
       frames.route.write(control, { subscription, policy: granted, port, group, session });
     } catch (error) {
       if (error instanceof UsageError) return fail(Code.pattern, error.message);

@@ -11,6 +11,7 @@ import type { Platform } from "./connection.ts";
 import * as frames from "./control.ts";
 import { ProtocolError, UsageError } from "./errors.ts";
 import type { DatagramHub } from "./datagram_hub.ts";
+import type { Address } from "./datagram_port.ts";
 import { FrameType, largestFrame } from "./frame.ts";
 import { largestControl, largestHello } from "./limits.ts";
 import { Pattern } from "./pattern.ts";
@@ -63,6 +64,7 @@ export class ServerSession extends Session implements SubscribingSession {
   turnedAt = 0;
   readonly #topics: Topics;
   readonly #sessions: Sessions;
+  readonly #at: Address | undefined;
   #publishing: ServerPublishing | null = null;
   #subscriptions: ServerSubscriptions | null = null;
   #deliveries: ServerDeliveries | null = null;
@@ -71,10 +73,12 @@ export class ServerSession extends Session implements SubscribingSession {
   /** When what is being read came; Unix microseconds. */
   #receivedTime = 0;
 
-  constructor(platform: Platform, topics: Topics, sessions: Sessions) {
+  /** @param at the address that the peer is connected to, if there is one */
+  constructor(platform: Platform, topics: Topics, sessions: Sessions, at?: Address) {
     super(platform, topics.pool, topics.inputs, topics.limits);
     this.#topics = topics;
     this.#sessions = sessions;
+    this.#at = at;
     this.reader.mostControl = largestHello;
   }
 
@@ -225,7 +229,7 @@ export class ServerSession extends Session implements SubscribingSession {
 
   #delivering(): ServerDeliveries {
     const { hub, defaultPolicy } = this.#sessions;
-    return this.#deliveries ??= new ServerDeliveries(hub, defaultPolicy, this.#topics.limits.subscriptions);
+    return this.#deliveries ??= new ServerDeliveries(hub, this.#at, defaultPolicy, this.#topics.limits.subscriptions);
   }
 
   #unsubscribe(subscription: number): void {
