@@ -94,6 +94,13 @@ export class ServerSession extends Session implements SubscribingSession {
     this.output.filter(keep);
   }
 
+  refusal(subscription: number): Code | null {
+    const kinds = [this.#subscriptions, this.#deliveries];
+    if (kinds.some((kind) => kind?.has(subscription))) return Code.subscriptionInUse;
+    const size = kinds.reduce((sum, kind) => sum + (kind?.size ?? 0), 0);
+    return size >= this.#topics.limits.subscriptions ? Code.subscriptions : null;
+  }
+
   holds(topic: Topic): boolean {
     return this.#subscriptions?.holds(topic) ?? false;
   }
@@ -164,7 +171,7 @@ export class ServerSession extends Session implements SubscribingSession {
         this.#pause(frames.resume.read(this.body).subscription, false);
         return true;
       case FrameType.datagrams:
-        this.#delivering().open(this.body, this.output.control);
+        this.#delivering().open(this.body);
         return true;
       case FrameType.list:
         this.#list();
@@ -228,8 +235,12 @@ export class ServerSession extends Session implements SubscribingSession {
   }
 
   #delivering(): ServerDeliveries {
+    if (this.#deliveries !== null) return this.#deliveries;
     const { hub, defaultPolicy } = this.#sessions;
-    return this.#deliveries ??= new ServerDeliveries(hub, this.#at, defaultPolicy, this.#topics.limits.subscriptions);
+    const route = hub === null || this.#at === undefined ? null : { hub, at: this.#at };
+    this.#deliveries = new ServerDeliveries(this, route, defaultPolicy);
+    if (this.#draining) this.#deliveries.finish();
+    return this.#deliveries;
   }
 
   #unsubscribe(subscription: number): void {
