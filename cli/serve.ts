@@ -6,12 +6,10 @@
 
 import type { Command } from "@commander-js/extra-typings";
 import { Code, codeName } from "../core/codes.ts";
-import type { Listener } from "../core/connection.ts";
 import { UsageError } from "../core/errors.ts";
 import { defaultLimits, largestMessage } from "../core/limits.ts";
 import { Server, type ServerEvent } from "../core/server.ts";
 import { listen } from "../transports/dial.ts";
-import { type Endpoint, parseEndpoint } from "../transports/endpoint.ts";
 import { openUdp } from "../transports/udp.ts";
 import { platform } from "../transports/platform.ts";
 import { defaultServer, parseServer, requireOpen } from "./endpoints.ts";
@@ -239,7 +237,7 @@ export async function run(options: ServeOptions, signal: AbortSignal): Promise<E
   const { listen: endpoints, lagPolicy, maxConnections: connections, drainTimeout } = options;
   const { retain, retainFor, memory, maxMessage, maxWait } = options;
   const inputMemory = Math.max(Math.ceil(memory / 4), (copies - 1) * maxMessage);
-  const opened: Listener[] = [];
+  const opened = [];
   for (const endpoint of endpoints) {
     const onAcceptError = (error: unknown) =>
       log.warn("cannot accept a connection", { listener: endpoint, why: fileReason(error) });
@@ -249,7 +247,7 @@ export async function run(options: ServeOptions, signal: AbortSignal): Promise<E
     platform,
     limits: { retain, retainFor, memory, inputMemory, maxMessage, maxWait, connections },
     lagPolicy: lagPolicy ?? "skip",
-    openDatagrams: () => openUdp(...datagramAddress(opened)),
+    openDatagrams: ({ host, port }) => openUdp(host, port),
     onEvent: (event) => logEvent(event, log),
   });
   const groups = [];
@@ -265,12 +263,6 @@ export async function run(options: ServeOptions, signal: AbortSignal): Promise<E
   await Promise.all([server.drain(drainTimeout), ...groups.map((group) => group.drain(drainTimeout))]);
   await Promise.all(serving);
   return ExitStatus.done;
-}
-
-/** Where datagrams for single subscribers leave: from the address and port that they are connected to, where there is one. */
-function datagramAddress(listeners: readonly Listener[]): [host: string, port: number] {
-  const [{ host, port }, ...others] = listeners.map(({ endpoint }) => parseEndpoint(endpoint)) as [Endpoint];
-  return others.length === 0 ? [host === "localhost" ? "127.0.0.1" : host, port] : ["0.0.0.0", 0];
 }
 
 function logEvent(event: ServerEvent, log: Log): void {

@@ -7,7 +7,6 @@
 import type { Link } from "../core/link.ts";
 import { GroupSubscription } from "../core/group_subscription.ts";
 import type { StartPoint } from "../core/subscription.ts";
-import { parseEndpoint } from "../transports/endpoint.ts";
 import { platform } from "../transports/platform.ts";
 import { openUdp, udpAddress } from "../transports/udp.ts";
 import { isLoopback } from "./endpoints.ts";
@@ -19,8 +18,6 @@ import type { LagPolicy } from "./serve.ts";
 
 /** What is subscribed to. */
 export interface UdpCommand {
-  /** The server's endpoint, with its port. */
-  readonly server: string;
   readonly patterns: readonly string[];
   readonly from: StartPoint;
   readonly lagPolicy: LagPolicy | undefined;
@@ -36,9 +33,10 @@ const silence = 3_000;
  * @throws the signal's reason when it aborts
  */
 export async function subscribeUdp(command: UdpCommand, link: Link, log: Log, signal: AbortSignal): Promise<Source> {
-  const { server, patterns, from, lagPolicy } = command;
-  const { host } = parseEndpoint(server);
-  const own = openUdp(isLoopback(host) && !host.includes(":") ? "127.0.0.1" : host.includes(":") ? "::" : "0.0.0.0", 0);
+  const { patterns, from, lagPolicy } = command;
+  // Datagrams go where the connection goes: a name may stand for several addresses.
+  const serverHost = () => link.remote!.host;
+  const own = openUdp(anyAddress(serverHost()), 0);
   const subscription = new GroupSubscription(platform, { group: [], own }, {
     group: null,
     seal: sealOf(null, "receiver"),
@@ -52,7 +50,7 @@ export async function subscribeUdp(command: UdpCommand, link: Link, log: Log, si
     patterns,
     ...(lagPolicy && { lagPolicy }),
     largest: defaultDatagram,
-    onRoute: ({ port, group, session }) => subscription.expect(group, session, udpAddress(host, port)),
+    onRoute: ({ port, group, session }) => subscription.expect(group, session, udpAddress(serverHost(), port)),
   });
   try {
     const granted = await untilAborted(route.ready, signal);
@@ -68,7 +66,7 @@ export async function subscribeUdp(command: UdpCommand, link: Link, log: Log, si
   });
   const cancel = platform.after(silence, () => {
     if (subscription.receiver.datagrams > 0) return;
-    log.warn(`no datagram comes from ${host}: is UDP blocked on the way? Without --udp messages come over TCP`);
+    log.warn(`no datagram comes from ${serverHost()}: is UDP blocked on the way? Without --udp messages come over TCP`);
   });
   return {
     events: () => subscription.events(),
@@ -80,4 +78,10 @@ export async function subscribeUdp(command: UdpCommand, link: Link, log: Log, si
       await subscription.close();
     },
   };
+}
+
+/** The address from which everything can be reached that is of the kind of a host: this machine alone, if it is that. */
+function anyAddress(host: string): string {
+  if (isLoopback(host)) return host.includes(":") ? "::1" : "127.0.0.1";
+  return host.includes(":") ? "::" : "0.0.0.0";
 }

@@ -6,6 +6,8 @@
  * @module
  */
 
+import type { Address } from "./datagram_port.ts";
+
 /**
  * One reliable, ordered byte stream between two programs.
  *
@@ -17,6 +19,10 @@
 export interface Connection extends Disposable {
   /** The other end, for people: `127.0.0.1:51334`. Never parsed. */
   readonly peer: string;
+  /** Where this end is, for datagrams beside it; none where it does not go over IP. */
+  readonly local?: Address;
+  /** Where the other end is. */
+  readonly remote?: Address;
   /**
    * Reads at least one byte into `into`, as soon as there is one.
    *

@@ -1,5 +1,5 @@
 /**
- * Delivers subscriptions by datagrams, each to one address, all from one port: the sending half of `subscribe --udp`.
+ * Delivers subscriptions by datagrams, each to one address: the sending half of `subscribe --udp`.
  *
  * Each is a session of the multicast protocol, with a group id of its own that tells whose a request is.
  *
@@ -8,21 +8,18 @@
 
 import { hex, idLength } from "./bytes.ts";
 import type { Platform } from "./connection.ts";
-import { checksumSeal, datagramHeader, inDatagram } from "./datagram.ts";
-import type { Address, Arrived, DatagramPort } from "./datagram_port.ts";
+import { checksumSeal } from "./datagram.ts";
+import type { Address, OpenDatagrams } from "./datagram_port.ts";
 import { GroupSender } from "./group_sender.ts";
 import { GroupTransmitter } from "./group_transmitter.ts";
 import type { Pattern } from "./pattern.ts";
-import { Queue } from "./queue.ts";
+import { SharedPort } from "./shared_port.ts";
 import type { Topics } from "./topics.ts";
-
-/** Bytes of datagrams that are received: requests are far smaller. */
-const largestRequest = 2048;
-/** The most requests of one subscriber that wait to be read; more are dropped, and come again. */
-const mostWaiting = 64;
 
 /** What is to be delivered. */
 export interface DeliveryOptions {
+  /** The address that the subscriber is connected to. */
+  readonly at: Address;
   readonly patterns: readonly Pattern[];
   /** Bytes of the largest datagram. */
   readonly largest: number;
@@ -32,6 +29,8 @@ export interface DeliveryOptions {
 
 /** One subscription that is delivered by datagrams, from when its subscriber has proven its address. */
 export class Delivery {
+  /** The number of the port that it comes from. */
+  readonly port: number;
   readonly group: number;
   /** Id of the session, in hexadecimal. Who has not been told it cannot ask for anything. */
   readonly session: string;
@@ -39,7 +38,14 @@ export class Delivery {
   readonly #transmitter: GroupTransmitter;
 
   /** @internal */
-  constructor(group: number, session: string, sender: GroupSender<Address>, transmitter: GroupTransmitter) {
+  constructor(
+    port: number,
+    group: number,
+    session: string,
+    sender: GroupSender<Address>,
+    transmitter: GroupTransmitter,
+  ) {
+    this.port = port;
     this.group = group;
     this.session = session;
     this.#sender = sender;
@@ -68,22 +74,19 @@ export class Delivery {
   }
 }
 
-/** The deliveries of one server. The port is opened when it is needed. */
+/** The deliveries of one server: from each address that subscribers are connected to, over one port of its own. */
 export class DatagramHub implements Disposable {
   readonly #platform: Platform;
   readonly #topics: Topics;
-  readonly #open: () => DatagramPort;
+  readonly #open: OpenDatagrams;
   /** Bytes a second, to each subscriber. */
   readonly #rate: number;
-  readonly #ports = new Map<number, HubPort>();
-  #port: DatagramPort | null = null;
+  /** By address. They stay open: who connects again finds its port again. */
+  readonly #ports = new Map<string, SharedPort>();
   #nextGroup = 1;
 
-  /**
-   * @param open opens the port; may throw a `TransportError`
-   * @param rate bytes a second, to each subscriber
-   */
-  constructor(platform: Platform, topics: Topics, open: () => DatagramPort, rate: number) {
+  /** @param rate bytes a second, to each subscriber */
+  constructor(platform: Platform, topics: Topics, open: OpenDatagrams, rate: number) {
     this.#platform = platform;
     this.#topics = topics;
     this.#open = open;
@@ -91,20 +94,12 @@ export class DatagramHub implements Disposable {
   }
 
   /**
-   * The number of the port that deliveries come from.
+   * Begins a delivery.
    *
-   * @throws {TransportError} when there is none to be had
+   * @throws {TransportError} when there is no port to be had
    */
-  get port(): number {
-    if (this.#port === null) {
-      this.#port = this.#open();
-      this.#listen(this.#port);
-    }
-    return this.#port.address.port;
-  }
-
-  /** Begins a delivery. {@linkcode port} must have been asked for. */
-  deliver({ patterns, largest, wait }: DeliveryOptions): Delivery {
+  deliver({ at, patterns, largest, wait }: DeliveryOptions): Delivery {
+    const port = this.#portAt(at);
     const group = this.#nextGroup++;
     const session = new Uint8Array(idLength);
     this.#platform.random(session);
@@ -112,79 +107,19 @@ export class DatagramHub implements Disposable {
     const rate = this.#rate;
     const options = { group, session, patterns, largest, rate, wait, unicast: true };
     const sender = new GroupSender<Address>(this.#platform, this.#topics, seal, options);
-    const port = new HubPort(this.#port!, () => this.#ports.delete(group));
-    this.#ports.set(group, port);
-    const transmitter = new GroupTransmitter(this.#platform, sender, port, null);
+    const transmitter = new GroupTransmitter(this.#platform, sender, port.part(group), null);
     transmitter.run();
-    return new Delivery(group, hex(session), sender, transmitter);
+    return new Delivery(port.address.port, group, hex(session), sender, transmitter);
   }
 
-  /** Ends everything. */
+  /** Closes the ports. */
   [Symbol.dispose](): void {
-    this.#port?.close();
-    for (const port of this.#ports.values()) port.close();
+    for (const port of this.#ports.values()) port[Symbol.dispose]();
   }
 
-  async #listen(port: DatagramPort): Promise<void> {
-    const bytes = new Uint8Array(largestRequest);
-    const view = new DataView(bytes.buffer);
-    for (;;) {
-      const arrived = await port.receive(bytes).catch(() => null);
-      if (arrived === null) return;
-      if (arrived.length < datagramHeader) continue;
-      this.#ports.get(view.getUint32(inDatagram.group, true))?.arrived(bytes.slice(0, arrived.length), arrived.from);
-    }
-  }
-}
-
-/** One subscriber's part of the port. */
-class HubPort implements DatagramPort {
-  readonly #port: DatagramPort;
-  readonly #onClose: () => void;
-  readonly #came = new Queue<{ readonly bytes: Uint8Array; readonly from: Address }>();
-  #wake: () => void = () => {};
-  #closed = false;
-
-  constructor(port: DatagramPort, onClose: () => void) {
-    this.#port = port;
-    this.#onClose = onClose;
-  }
-
-  get address(): Address {
-    return this.#port.address;
-  }
-
-  send(bytes: Uint8Array, to: Address): Promise<void> {
-    return this.#port.send(bytes, to);
-  }
-
-  async receive(into: Uint8Array): Promise<Arrived | null> {
-    while (!this.#closed) {
-      const next = this.#came.shift();
-      if (next !== undefined) {
-        into.set(next.bytes);
-        return { length: next.bytes.length, from: next.from };
-      }
-      await new Promise<void>((resolve) => this.#wake = resolve);
-    }
-    return null;
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#onClose();
-    this.#wake();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  /** A request for this subscriber's session came. */
-  arrived(bytes: Uint8Array, from: Address): void {
-    if (this.#came.length >= mostWaiting) return;
-    this.#came.push({ bytes, from });
-    this.#wake();
+  #portAt(at: Address): SharedPort {
+    let port = this.#ports.get(at.text);
+    if (port === undefined) this.#ports.set(at.text, port = new SharedPort(this.#platform, this.#open(at)));
+    return port;
   }
 }

@@ -46,3 +46,11 @@ export interface DatagramPort extends Disposable {
   /** Ends it. */
   close(): void;
 }
+
+/**
+ * Opens the port that datagrams leave from to those who are connected to an address: at that address, since they know no
+ * other, and neither do the firewalls on the way.
+ *
+ * @throws {TransportError} when it cannot be opened
+ */
+export type OpenDatagrams = (at: Address) => DatagramPort;

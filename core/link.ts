@@ -9,6 +9,7 @@ import { type ClientEvents, ClientSession, type ValuesOf, type Welcome } from ".
 import { Code, codeText } from "./codes.ts";
 import type { Connection, Dial, Platform } from "./connection.ts";
 import type { failed } from "./control.ts";
+import type { Address } from "./datagram_port.ts";
 import { DatagramRoute, type RouteOptions } from "./datagram_route.ts";
 import { Driver } from "./driver.ts";
 import { ProtocolError, RefusedError, TransportError, UsageError } from "./errors.ts";
@@ -98,6 +99,7 @@ export class Link implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #reconnect: Reconnect;
   #session: ClientSession | null = null;
+  #remote: Address | undefined;
   #welcome: Welcome | null = null;
   #everConnected = false;
   #nextId = 1;
@@ -135,6 +137,15 @@ export class Link implements AsyncDisposable {
    */
   get welcome(): Welcome | null {
     return this.#welcome;
+  }
+
+  /**
+   * Where the server is that the newest connection goes to, if that goes over IP.
+   *
+   * @internal
+   */
+  get remote(): Address | undefined {
+    return this.#remote;
   }
 
   /** Whether messages of its publisher are unacknowledged. */
@@ -270,6 +281,7 @@ export class Link implements AsyncDisposable {
       const connection = await dial(this.endpoint, this.#stop.signal);
       const session = this.#greet(connection, connected);
       this.#session = session;
+      this.#remote = connection.remote;
       if (this.#ended) session.close(Code.done);
       const cancel = this.#tick(session);
       try {

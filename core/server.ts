@@ -9,7 +9,7 @@ import { Code, codeName, isKnown } from "./codes.ts";
 import type { Connection, Listener, Platform } from "./connection.ts";
 import { Policy } from "./control.ts";
 import { DatagramHub } from "./datagram_hub.ts";
-import type { DatagramPort } from "./datagram_port.ts";
+import type { OpenDatagrams } from "./datagram_port.ts";
 import { Driver } from "./driver.ts";
 import { defaultLimits, type ServerLimits } from "./limits.ts";
 import { agent } from "./session.ts";
@@ -35,8 +35,8 @@ export interface ServerOptions {
   readonly lagPolicy?: LagPolicy;
   /** Told of events as they happen. */
   readonly onEvent?: (event: ServerEvent) => void;
-  /** Opens the port that subscriptions are delivered from by datagrams; without it there are none. */
-  readonly openDatagrams?: () => DatagramPort;
+  /** Opens the ports that subscriptions are delivered from by datagrams; without it there are none. */
+  readonly openDatagrams?: OpenDatagrams;
   /** How fast those go to each subscriber, in bytes a second; without a limit unless given. */
   readonly datagramRate?: number;
   /** Makes memory for the logs; a `SharedArrayBuffer` serves as well. */
@@ -151,7 +151,7 @@ export class Server implements AsyncDisposable {
     }
     let session: ServerSession;
     try {
-      session = new ServerSession(this.#platform, this.topics, this.#shared);
+      session = new ServerSession(this.#platform, this.topics, this.#shared, connection.local);
     } catch {
       // Not even memory for an idle read: there is nobody yet to tell.
       this.#count(Code.inputMemory);

@@ -7,60 +7,59 @@
 import type { BodyReader } from "./body_reader.ts";
 import { Code, codeText } from "./codes.ts";
 import * as frames from "./control.ts";
-import { Policy } from "./control.ts";
+import { Policy, type Values } from "./control.ts";
 import type { DatagramHub, Delivery } from "./datagram_hub.ts";
+import type { Address } from "./datagram_port.ts";
 import { TransportError, UsageError } from "./errors.ts";
 import { FrameType } from "./frame.ts";
-import type { FrameWriter } from "./frame_writer.ts";
 import { largestDatagram, leastDatagram, mostPatterns } from "./limits.ts";
 import { Pattern } from "./pattern.ts";
+import type { SubscribingSession } from "./server_subscription.ts";
 
-/** The deliveries of one session. */
+/** What delivers, and from where. */
+export interface DeliveryRoute {
+  readonly hub: DatagramHub;
+  /** The address that the peer is connected to. */
+  readonly at: Address;
+}
+
+/**
+ * The deliveries of one session.
+ *
+ * PAUSE, RESUME and UNSUBSCRIBE may name one that is not: they are for a subscription of the other kind then, or for none.
+ */
 export class ServerDeliveries {
-  readonly #hub: DatagramHub | null;
+  readonly #session: Pick<SubscribingSession, "control" | "refusal">;
+  readonly #route: DeliveryRoute | null;
   readonly #defaultPolicy: number;
-  readonly #most: number;
   readonly #deliveries = new Map<number, Delivery>();
+  #finishing = false;
 
   /**
-   * @param hub `null` where the server delivers none
+   * @param route `null` where nothing can be delivered
    * @param defaultPolicy what one gets that asks for {@linkcode Policy.server}
-   * @param most deliveries at a time
    */
-  constructor(hub: DatagramHub | null, defaultPolicy: number, most: number) {
-    this.#hub = hub;
+  constructor(
+    session: Pick<SubscribingSession, "control" | "refusal">,
+    route: DeliveryRoute | null,
+    defaultPolicy: number,
+  ) {
+    this.#session = session;
+    this.#route = route;
     this.#defaultPolicy = defaultPolicy;
-    this.#most = most;
   }
 
-  /** DATAGRAMS. The answer goes to `control`. */
-  open(body: BodyReader, control: FrameWriter): void {
-    const { subscription, policy, largest, patterns } = frames.datagrams.read(body);
-    const fail = (code: Code, why: string = codeText(code)) =>
-      frames.failed.write(control, { request: subscription, kind: FrameType.datagrams, code, why });
-    if (this.#hub === null) return fail(Code.noDatagrams);
-    if (this.#deliveries.has(subscription)) return fail(Code.subscriptionInUse);
-    if (this.#deliveries.size >= this.#most) return fail(Code.subscriptions);
-    if (patterns.length === 0 || patterns.length > mostPatterns) return fail(Code.pattern);
-    if (largest < leastDatagram || largest > largestDatagram || policy > Policy.wait) return fail(Code.startPoint);
+  /** DATAGRAMS. */
+  open(body: BodyReader): void {
+    const request = frames.datagrams.read(body);
     try {
-      // One that falls behind is told by the numbers it sees: there is nothing to disconnect.
-      const granted = (policy === Policy.server ? this.#defaultPolicy : policy) === Policy.wait
-        ? Policy.wait
-        : Policy.skip;
-      const { port } = this.#hub;
-      const delivery = this.#hub.deliver({
-        patterns: patterns.map(({ pattern }) => new Pattern(pattern)),
-        largest,
-        wait: granted === Policy.wait,
-      });
-      this.#deliveries.set(subscription, delivery);
-      const { group, session } = delivery;
-      frames.route.write(control, { subscription, policy: granted, port, group, session });
+      const refused = this.#refusal(request);
+      if (refused === null) this.#begin(request, this.#route!);
+      else this.#fail(request.subscription, ...refused);
     } catch (error) {
-      if (error instanceof UsageError) return fail(Code.pattern, error.message);
-      if (error instanceof TransportError) return fail(Code.noDatagrams, error.message);
-      throw error;
+      if (error instanceof UsageError) this.#fail(request.subscription, Code.pattern, error.message);
+      else if (error instanceof TransportError) this.#fail(request.subscription, Code.noDatagrams, error.message);
+      else throw error;
     }
   }
 
@@ -77,8 +76,19 @@ export class ServerDeliveries {
     return this.#deliveries.delete(subscription);
   }
 
+  /** Whether one has this number. */
+  has(subscription: number): boolean {
+    return this.#deliveries.has(subscription);
+  }
+
+  /** Deliveries in number. */
+  get size(): number {
+    return this.#deliveries.size;
+  }
+
   /** Nothing more is published. */
   finish(): void {
+    this.#finishing = true;
     for (const delivery of this.#deliveries.values()) delivery.finish();
   }
 
@@ -91,5 +101,38 @@ export class ServerDeliveries {
   close(): void {
     for (const delivery of this.#deliveries.values()) delivery.close();
     this.#deliveries.clear();
+  }
+
+  #refusal(request: Values<typeof frames.datagrams.fields>): [code: Code, why?: string] | null {
+    const { subscription, policy, largest, patterns } = request;
+    if (this.#route === null) return [Code.noDatagrams];
+    const refused = this.#session.refusal(subscription);
+    if (refused !== null) return [refused];
+    if (patterns.length === 0 || patterns.length > mostPatterns) return [Code.pattern];
+    if (policy > Policy.wait) return [Code.startPoint, `there is no lag policy ${policy}`];
+    if (largest < leastDatagram || largest > largestDatagram) {
+      return [
+        Code.startPoint,
+        `${largest} bytes is no size of datagrams: it is from ${leastDatagram} to ${largestDatagram}`,
+      ];
+    }
+    return null;
+  }
+
+  #begin(request: Values<typeof frames.datagrams.fields>, { hub, at }: DeliveryRoute): void {
+    const { subscription, largest } = request;
+    const asked = request.policy === Policy.server ? this.#defaultPolicy : request.policy;
+    // One that falls behind sees it by the numbers of what comes: there is nothing to disconnect.
+    const policy = asked === Policy.wait ? Policy.wait : Policy.skip;
+    const patterns = request.patterns.map(({ pattern }) => new Pattern(pattern));
+    const delivery = hub.deliver({ at, patterns, largest, wait: policy === Policy.wait });
+    this.#deliveries.set(subscription, delivery);
+    if (this.#finishing) delivery.finish();
+    const { port, group, session } = delivery;
+    frames.route.write(this.#session.control, { subscription, policy, port, group, session });
+  }
+
+  #fail(request: number, code: Code, why = codeText(code)): void {
+    frames.failed.write(this.#session.control, { request, kind: FrameType.datagrams, code, why });
   }
 }

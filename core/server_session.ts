@@ -11,6 +11,7 @@ import type { Platform } from "./connection.ts";
 import * as frames from "./control.ts";
 import { ProtocolError, UsageError } from "./errors.ts";
 import type { DatagramHub } from "./datagram_hub.ts";
+import type { Address } from "./datagram_port.ts";
 import { FrameType, largestFrame } from "./frame.ts";
 import { largestControl, largestHello } from "./limits.ts";
 import { Pattern } from "./pattern.ts";
@@ -63,6 +64,7 @@ export class ServerSession extends Session implements SubscribingSession {
   turnedAt = 0;
   readonly #topics: Topics;
   readonly #sessions: Sessions;
+  readonly #at: Address | undefined;
   #publishing: ServerPublishing | null = null;
   #subscriptions: ServerSubscriptions | null = null;
   #deliveries: ServerDeliveries | null = null;
@@ -71,10 +73,12 @@ export class ServerSession extends Session implements SubscribingSession {
   /** When what is being read came; Unix microseconds. */
   #receivedTime = 0;
 
-  constructor(platform: Platform, topics: Topics, sessions: Sessions) {
+  /** @param at the address that the peer is connected to, if there is one */
+  constructor(platform: Platform, topics: Topics, sessions: Sessions, at?: Address) {
     super(platform, topics.pool, topics.inputs, topics.limits);
     this.#topics = topics;
     this.#sessions = sessions;
+    this.#at = at;
     this.reader.mostControl = largestHello;
   }
 
@@ -88,6 +92,13 @@ export class ServerSession extends Session implements SubscribingSession {
 
   filter(keep: (source: Source) => boolean): void {
     this.output.filter(keep);
+  }
+
+  refusal(subscription: number): Code | null {
+    const kinds = [this.#subscriptions, this.#deliveries];
+    if (kinds.some((kind) => kind?.has(subscription))) return Code.subscriptionInUse;
+    const size = kinds.reduce((sum, kind) => sum + (kind?.size ?? 0), 0);
+    return size >= this.#topics.limits.subscriptions ? Code.subscriptions : null;
   }
 
   holds(topic: Topic): boolean {
@@ -160,7 +171,7 @@ export class ServerSession extends Session implements SubscribingSession {
         this.#pause(frames.resume.read(this.body).subscription, false);
         return true;
       case FrameType.datagrams:
-        this.#delivering().open(this.body, this.output.control);
+        this.#delivering().open(this.body);
         return true;
       case FrameType.list:
         this.#list();
@@ -224,8 +235,12 @@ export class ServerSession extends Session implements SubscribingSession {
   }
 
   #delivering(): ServerDeliveries {
+    if (this.#deliveries !== null) return this.#deliveries;
     const { hub, defaultPolicy } = this.#sessions;
-    return this.#deliveries ??= new ServerDeliveries(hub, defaultPolicy, this.#topics.limits.subscriptions);
+    const route = hub === null || this.#at === undefined ? null : { hub, at: this.#at };
+    this.#deliveries = new ServerDeliveries(this, route, defaultPolicy);
+    if (this.#draining) this.#deliveries.finish();
+    return this.#deliveries;
   }
 
   #unsubscribe(subscription: number): void {

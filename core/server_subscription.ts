@@ -21,6 +21,8 @@ const announceSize = 32 * 1024;
 /** What the subscriptions of a session need of it. */
 export interface SubscribingSession {
   readonly platform: Platform;
+  /** Why there can be no subscription of a number, of whatever kind; `null` when there can. */
+  refusal(subscription: number): Code | null;
   /** Puts a source in line for writing. */
   add(source: Source): void;
   /** Takes the sources that `keep` does not want out of line. */

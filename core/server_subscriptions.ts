@@ -149,6 +149,11 @@ export class ServerSubscriptions implements Announcer {
     return this.#subscriptions.values().some(({ policy, cursors }) => policy === Policy.wait && cursors.has(topic));
   }
 
+  /** Whether one has this number. */
+  has(subscription: number): boolean {
+    return this.#subscriptions.has(subscription);
+  }
+
   /** Subscriptions in number. */
   get size(): number {
     return this.#subscriptions.size;
@@ -168,8 +173,8 @@ export class ServerSubscriptions implements Announcer {
   }
 
   #refusal(request: frames.Values<typeof frames.subscribe.fields>): Code | null {
-    if (this.#subscriptions.has(request.subscription)) return Code.subscriptionInUse;
-    if (this.#subscriptions.size >= this.#topics.limits.subscriptions) return Code.subscriptions;
+    const refused = this.#session.refusal(request.subscription);
+    if (refused !== null) return refused;
     if (request.patterns.length === 0 || request.patterns.length > mostPatterns) return Code.pattern;
     if (request.start > Start.resume || request.policy > Policy.wait) return Code.startPoint;
     if (request.start === Start.resume && request.epoch !== this.#topics.epoch) return Code.startPoint;

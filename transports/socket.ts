@@ -5,12 +5,13 @@
  */
 
 import type { Connection, Listener } from "../core/connection.ts";
+import type { Address } from "../core/datagram_port.ts";
 import { TransportError } from "../core/errors.ts";
 import { type Endpoint, formatAddress, formatEndpoint } from "./endpoint.ts";
 import { connectionFault, dialFault, errorCode } from "./fault.ts";
 
 /** What is used of a Deno connection. */
-export type Socket = Pick<Deno.Conn, "read" | "write" | "closeWrite" | "close" | "remoteAddr">;
+export type Socket = Pick<Deno.Conn, "read" | "write" | "closeWrite" | "close" | "localAddr" | "remoteAddr">;
 
 /** What is used of a Deno listener. */
 export interface SocketAcceptor {
@@ -23,6 +24,10 @@ export interface SocketAcceptor {
 /** A connection over one socket. */
 export class SocketConnection implements Connection {
   readonly peer: string;
+  /** Where this end is. */
+  readonly local?: Address;
+  /** Where the other end is. */
+  readonly remote?: Address;
   readonly #socket: Socket;
   readonly #endpoint: string;
   #closed = false;
@@ -35,7 +40,10 @@ export class SocketConnection implements Connection {
   constructor(socket: Socket, endpoint: string) {
     this.#socket = socket;
     this.#endpoint = endpoint;
-    this.peer = addressText(socket.remoteAddr);
+    const { localAddr: local, remoteAddr: remote } = socket;
+    if ("hostname" in local) this.local = addressOf(local);
+    if ("hostname" in remote) this.remote = addressOf(remote);
+    this.peer = this.remote?.text ?? remote.transport;
   }
 
   read(into: Uint8Array): Promise<number | null> {
@@ -74,8 +82,8 @@ export class SocketConnection implements Connection {
   }
 }
 
-function addressText(address: Deno.Addr): string {
-  return "hostname" in address ? formatAddress(address.hostname, address.port) : address.transport;
+function addressOf({ hostname: host, port }: Deno.NetAddr): Address {
+  return { host, port, text: formatAddress(host, port) };
 }
 
 /** How long, in milliseconds, a dial waits for an answer. The system's own limit is minutes. */

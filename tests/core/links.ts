@@ -6,7 +6,7 @@ import { TransportError } from "../../core/errors.ts";
 import { Link, type LinkEvent, type LinkOptions } from "../../core/link.ts";
 import type { SubscriptionEvent } from "../../core/events.ts";
 import { type MemoryOptions, memoryPair } from "../../transports/memory.ts";
-import { controlFrame, idOf, Peer, type TestServer, turn, type World } from "./world.ts";
+import { controlFrame, idOf, Peer, serverAddress, type TestServer, turn, type World } from "./world.ts";
 
 /** How one connection behaves: it is cut once so many bytes were read, or written, at the client's end. */
 export interface Cut extends MemoryOptions {
@@ -17,6 +17,7 @@ export interface Cut extends MemoryOptions {
 /** The client's end of a connection, counting. */
 class CutConnection implements Connection {
   readonly peer: string;
+  readonly remote = serverAddress;
   readonly #inner: Connection;
   readonly #gone: () => void;
   #toRead: number;
@@ -97,7 +98,7 @@ export class Network {
     if (this.down) return Promise.reject(new TransportError(`connect to ${endpoint}`, endpoint, "connection refused"));
     const cut = this.cuts.shift() ?? this.usual;
     const [here, there] = memoryPair(cut, `c${this.dialled}`);
-    this.target.server.accept(there);
+    this.target.server.accept(Object.assign(there, { local: serverAddress }));
     const connection: Connection = new CutConnection(here, cut, () => this.#open.delete(connection));
     this.#open.add(connection);
     if (cut.read === 0 || cut.written === 0) connection.close();

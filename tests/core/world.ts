@@ -18,6 +18,7 @@ import {
   type subscribe,
   type Values,
 } from "../../core/control.ts";
+import type { Address } from "../../core/datagram_port.ts";
 import { TransportError } from "../../core/errors.ts";
 import { at, FrameType } from "../../core/frame.ts";
 import { FrameWriter } from "../../core/frame_writer.ts";
@@ -149,6 +150,13 @@ export const subscribing: Values<typeof subscribe.fields> = {
   patterns: [{ pattern: "#" }],
 };
 
+/** Where connections to the server of a test go. */
+export const serverAddress = addressOf("192.0.2.1", 7070);
+
+export function addressOf(host: string, port: number): Address {
+  return { host, port, text: `${host}:${port}` };
+}
+
 /** The other end of a connection to a server, byte by byte. It accepts as many bytes as its `window` says. */
 export class Peer {
   /** Bytes that it still accepts. */
@@ -171,6 +179,7 @@ export class Peer {
   constructor(name: string) {
     this.connection = {
       peer: name,
+      local: serverAddress,
       read: (into) => this.#read(into),
       write: (bytes) => this.#write(bytes),
       closeWrite: () => {

@@ -72,6 +72,19 @@ Deno.test("tcp: a dial that is aborted while it is under way rejects with the re
   assertStrictEquals(await assertRejects(() => dialling), reason);
 });
 
+Deno.test("tcp: each end says where it is and where the other one is", async () => {
+  using listener = listenTcp(parseEndpoint("tcp://localhost:0"));
+  const { port } = parseEndpoint(listener.endpoint);
+  const [here, there] = await Promise.all([dialTcp(parseEndpoint(listener.endpoint)), listener.accept()]);
+  using dialled = here;
+  using accepted = there!;
+  assertEquals(dialled.remote, accepted.local);
+  assertEquals(dialled.local, accepted.remote);
+  assertEquals(dialled.remote?.port, port);
+  assert(dialled.remote!.host === "127.0.0.1" || dialled.remote!.host === "::1");
+  assertEquals(dialled.peer, dialled.remote!.text);
+});
+
 /** An acceptor that gives these outcomes in turn, and then waits until it is closed. */
 function scripted(...outcomes: (Error | Deno.TcpConn)[]) {
   let end: (reason: Error) => void;
