@@ -16,7 +16,7 @@ const modules = [
 ];
 
 /** Memory and timers of this program, which nobody sees from outside. */
-const internal = ["historyStep", "largest", "mostKeys", "perBlock", "timerStep", "wordBits"];
+const internal = ["historyParts", "historyStep", "largest", "mostKeys", "perBlock", "timerStep", "wordBits"];
 
 /** The numbers at the top level of a module, by name: most of them are no other module's business. */
 async function numbersIn(module: string): Promise<Map<string, number>> {

@@ -214,6 +214,7 @@ Deno.test("every reason to drop a datagram stands in the document", () => {
     plain: true,
     damaged: true,
     large: true,
+    request: true,
     senders: true,
     unproven: true,
     repeated: true,
