@@ -14,7 +14,7 @@ import { jsonOf, textOf } from "./doctor/render.ts";
 import { summaryOf } from "./doctor/summary.ts";
 import { areClosed, systemFiles } from "./doctor/system_files.ts";
 import { ExitStatus } from "./exit.ts";
-import { defaultGroup, type Group, parseGroup } from "./group.ts";
+import { defaultGroup, type Group, parseGroup } from "../transports/udp_group.ts";
 import { readKey } from "./key_file.ts";
 import { untilAborted } from "./link.ts";
 import { wantsColor } from "./log.ts";

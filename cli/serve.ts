@@ -14,7 +14,7 @@ import { openUdp } from "../transports/udp.ts";
 import { platform } from "../transports/platform.ts";
 import { defaultServer, parseServer, requireOpen } from "./endpoints.ts";
 import { ExitStatus } from "./exit.ts";
-import { defaultGroup, type Group, parseGroup } from "./group.ts";
+import { defaultGroup, type Group, parseGroup } from "../transports/udp_group.ts";
 import { readKey } from "./key_file.ts";
 import { Log, type LogOptions } from "./log.ts";
 import { addExamples, choiceOption, logOptions, type Program, repeatedOption, valueOption } from "./program.ts";

@@ -15,17 +15,18 @@ import type { Topics } from "../core/topics.ts";
 import { isLoopbackInterface, loopbackInterface, type NetworkInterface } from "../transports/interfaces.ts";
 import { platform } from "../transports/platform.ts";
 import { openGroup, udpAddress } from "../transports/udp.ts";
-import { defaultGroup, type Group, sealOf } from "./group.ts";
+import { defaultGroup, type Group, sealOf } from "../transports/udp_group.ts";
 import type { Log } from "./log.ts";
-import { formatMessages, formatRate } from "./units.ts";
+import { formatMessages, formatRate, parseRate } from "./units.ts";
 
 /** How fast datagrams go unless `rate` says otherwise, in bytes a second: on loopback, and on a network of 1 Gbit/s or less. */
 const loopbackRate = 250_000_000;
 const networkRate = 12_500_000;
 
 /** How a server sends to a group. */
-export interface ServedGroup extends Group {
+export interface ServedGroup extends Omit<Group, "rate"> {
   readonly interface: NetworkInterface;
+  /** Bytes a second. */
   readonly rate: number;
 }
 
@@ -53,8 +54,11 @@ export function servedGroup(group: Group, open: boolean): ServedGroup {
 }
 
 /** How fast a group is sent to over an interface, in bytes a second. */
-export function rateOf({ rate }: Group, by: NetworkInterface): number {
-  return rate ?? (isLoopbackInterface(by) ? loopbackRate : networkRate);
+export function rateOf({ rate: text }: Group, by: NetworkInterface): number {
+  if (text === null) return isLoopbackInterface(by) ? loopbackRate : networkRate;
+  const rate = parseRate(text);
+  if ("bytes" in rate) return rate.bytes;
+  throw new UsageError(`rate=${text}: datagrams are paced in bits, not in messages`, "for example: rate=100Mbit/s");
 }
 
 /** A group that is being sent to. */

@@ -10,7 +10,7 @@ import { Pattern } from "../core/pattern.ts";
 import type { StartPoint } from "../core/subscription.ts";
 import type { ExitStatus } from "./exit.ts";
 import type { FormatName } from "./format.ts";
-import { defaultGroup, type Group, parseGroup } from "./group.ts";
+import { defaultGroup, type Group, parseGroup } from "../transports/udp_group.ts";
 import { parseServer } from "./endpoints.ts";
 import { openLink, untilAborted } from "./link.ts";
 import { Log, type LogOptions } from "./log.ts";

@@ -10,10 +10,9 @@ import type { DropReason } from "../core/group_receiver.ts";
 import type { Link } from "../core/link.ts";
 import type { StartPoint } from "../core/subscription.ts";
 import { GroupSubscription } from "../core/group_subscription.ts";
-import { defaultInterface, isLoopbackInterface, loopbackInterface } from "../transports/interfaces.ts";
+import { isLoopbackInterface } from "../transports/interfaces.ts";
 import { platform } from "../transports/platform.ts";
-import { joinGroup, openUdp } from "../transports/udp.ts";
-import { defaultGroup, type Group, sealOf } from "./group.ts";
+import { defaultGroup, type Group, largestTaken, openReceiver, sealOf } from "../transports/udp_group.ts";
 import { readKey } from "./key_file.ts";
 import type { Log } from "./log.ts";
 
@@ -48,19 +47,10 @@ export async function subscribeGroup(
 ): Promise<WatchedGroup> {
   const { group, keyFile, patterns, repair, link, from } = command;
   const key = keyFile === undefined ? null : await readKey(keyFile);
-  const { address, host, port, largest } = group;
-  const loopback = loopbackInterface();
-  const interfaces = group.interface !== null
-    ? [group.interface]
-    : loopback === undefined
-    ? [defaultInterface]
-    : [loopback, defaultInterface];
-  const local = interfaces.every(isLoopbackInterface);
-  const shared = await joinGroup(host, port, interfaces);
-  const own = openUdp(local ? "127.0.0.1" : host.includes(":") ? "::" : "0.0.0.0", 0);
+  const ports = await openReceiver(group);
   let heard = false;
-  const subscription = new GroupSubscription(platform, { group: [shared], own }, {
-    group: groupId(platform, address),
+  const subscription = new GroupSubscription(platform, ports, {
+    group: groupId(platform, group.address),
     seal: sealOf(key, "receiver"),
     patterns,
     repair: repair !== false,
@@ -69,7 +59,7 @@ export async function subscribeGroup(
       log.warn("the group has a sender that is not the server of --repair: what is lost of it may stay so", {
         from: text,
       }),
-    largest: Math.max(largest, leastLargest),
+    largest: largestTaken(group),
     onSender: (from, joined) => {
       log.debug(joined ? "a sender is heard" : "a sender has ended", { from: from.text });
       if (joined && !heard) onSender(from);
@@ -78,9 +68,6 @@ export async function subscribeGroup(
   });
   return new WatchedGroup(subscription, command, log, () => heard);
 }
-
-/** What fits the usual link is taken, whatever a sender keeps below. */
-const leastLargest = 1472;
 
 /** A group's subscription that says once what is wrong with what comes, and what to do when nothing does. */
 export class WatchedGroup {

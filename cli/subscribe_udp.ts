@@ -10,7 +10,7 @@ import type { StartPoint } from "../core/subscription.ts";
 import { platform } from "../transports/platform.ts";
 import { openUdp, udpAddress } from "../transports/udp.ts";
 import { isLoopback } from "./endpoints.ts";
-import { defaultDatagram, sealOf } from "./group.ts";
+import { defaultDatagram, sealOf } from "../transports/udp_group.ts";
 import { untilAborted } from "./link.ts";
 import type { Log } from "./log.ts";
 import type { Source } from "./receive.ts";

@@ -5,7 +5,7 @@
  */
 
 import { isLoopbackInterface } from "../../transports/interfaces.ts";
-import type { Group } from "../group.ts";
+import type { Group } from "../../transports/udp_group.ts";
 import { rateOf } from "../serve_group.ts";
 import type { Check } from "./check.ts";
 import type { System } from "./commands.ts";

@@ -21,7 +21,7 @@ import { isLoopbackInterface, type NetworkInterface } from "../../transports/int
 import { memoryListener } from "../../transports/memory.ts";
 import { platform } from "../../transports/platform.ts";
 import { joinGroup, openGroup, openUdp, udpAddress } from "../../transports/udp.ts";
-import { sealOf } from "../group.ts";
+import { sealOf } from "../../transports/udp_group.ts";
 import { within } from "./within.ts";
 
 /** How a loop is made. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Group, headersOf, leastMtu } from "../group.ts";
+import { type Group, headersOf, leastMtu } from "../../transports/udp_group.ts";
 import { formatCount } from "../units.ts";
 import type { Check } from "./check.ts";
 import { examineAgain, raiseMtu, showMtu, type System, withParameters } from "./commands.ts";

@@ -7,7 +7,7 @@
 import { TransportError } from "../../core/errors.ts";
 import type { NetworkInterface } from "../../transports/interfaces.ts";
 import { joinGroup } from "../../transports/udp.ts";
-import type { Group } from "../group.ts";
+import type { Group } from "../../transports/udp_group.ts";
 import { type Check, listed } from "./check.ts";
 import { showOwner, type System, takeHigherPort } from "./commands.ts";
 import { parseSockets } from "./proc.ts";

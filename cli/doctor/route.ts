@@ -5,7 +5,7 @@
  */
 
 import { defaultInterface, isLoopbackInterface, type NetworkInterface } from "../../transports/interfaces.ts";
-import type { Group } from "../group.ts";
+import type { Group } from "../../transports/udp_group.ts";
 import { type Check, listed } from "./check.ts";
 import { examineAgain, isLimit, routeMulticast, showInterfaces, type System, withParameters } from "./commands.ts";
 import { probe } from "./probe.ts";

@@ -7,7 +7,7 @@
 import { TransportError } from "../../core/errors.ts";
 import type { NetworkInterface } from "../../transports/interfaces.ts";
 import { platform } from "../../transports/platform.ts";
-import type { Group } from "../group.ts";
+import type { Group } from "../../transports/udp_group.ts";
 import { formatCount, formatMessages } from "../units.ts";
 import type { Check } from "./check.ts";
 import { mend, openFirewall, showInterface, type System } from "./commands.ts";

@@ -5,7 +5,7 @@
  */
 
 import { isLoopbackInterface, type NetworkInterface } from "../../transports/interfaces.ts";
-import type { Group } from "../group.ts";
+import type { Group } from "../../transports/udp_group.ts";
 import { type Check, listed } from "./check.ts";
 import { withParameters } from "./commands.ts";
 

@@ -7,7 +7,7 @@
 import { TransportError } from "../../core/errors.ts";
 import { isLoopbackInterface, type NetworkInterface } from "../../transports/interfaces.ts";
 import { openGroup } from "../../transports/udp.ts";
-import type { Group } from "../group.ts";
+import type { Group } from "../../transports/udp_group.ts";
 import type { Check } from "./check.ts";
 import { examineAgain, mend, type System, withParameters } from "./commands.ts";
 

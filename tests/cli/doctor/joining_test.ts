@@ -4,7 +4,7 @@ import { checkPort, tryPort, usersOf } from "../../../cli/doctor/port.ts";
 import { probe } from "../../../cli/doctor/probe.ts";
 import { checkRoute, type Way } from "../../../cli/doctor/route.ts";
 import { checkTtl, tryTtl } from "../../../cli/doctor/ttl.ts";
-import { parseGroup } from "../../../cli/group.ts";
+import { parseGroup } from "../../../transports/udp_group.ts";
 import { findInterface } from "../../../transports/interfaces.ts";
 import { joinGroup, openUdp } from "../../../transports/udp.ts";
 import { testGroup } from "../groups.ts";

@@ -3,7 +3,7 @@
 import type { Check } from "../../../cli/doctor/check.ts";
 import type { Device } from "../../../cli/doctor/interfaces.ts";
 import type { SystemFiles } from "../../../cli/doctor/system_files.ts";
-import { defaultGroup, type Group, parseGroup } from "../../../cli/group.ts";
+import { defaultGroup, type Group, parseGroup } from "../../../transports/udp_group.ts";
 
 /** An interface that is up, and does multicast. */
 export function device(name: string, ipv4: string | null, differs: Partial<Device> = {}): Device {

@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Code } from "../../../core/codes.ts";
 import { checkKernelDrops, readCounters, readSocketDrops } from "../../../cli/doctor/kernel_drops.ts";
 import { Arrivals } from "../../../cli/doctor/loop.ts";
 import { checkReceiveBuffer, measureReceiveBuffer } from "../../../cli/doctor/receive_buffer.ts";
 import { checkSelfTest, runSelfTest, type SelfTest } from "../../../cli/doctor/self_test.ts";
-import { parseGroup } from "../../../cli/group.ts";
+import { parseGroup } from "../../../transports/udp_group.ts";
 import { findInterface } from "../../../transports/interfaces.ts";
 import { device, filesOf, stateAndAdvice } from "./machine.ts";
 
@@ -141,7 +142,7 @@ Deno.test("self-test: a message that does not come is wrong", () => {
 
 Deno.test("arrivals are waited for, lost ones too, and no longer than is said", async () => {
   const arrivals = new Arrivals();
-  const gap = { kind: "gap", topic: "a", first: 1, last: 3, lost: 3, reason: "lagged" } as const;
+  const gap = { kind: "gap", topic: "a", first: 1, last: 3, lost: 3, reason: "lagged", code: Code.lagged } as const;
   const waiting = arrivals.until(4, 60_000);
   arrivals.take(gap);
   arrivals.take({ ...gap, last: 0, lost: 0 });

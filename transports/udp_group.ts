@@ -1,17 +1,23 @@
 /**
- * Multicast groups, as options name them.
+ * Multicast groups by their endpoints, and the ports of who listens to one.
  *
  * @module
  */
 
-import type { Seal } from "../core/datagram.ts";
-import { checksumSeal } from "../core/datagram.ts";
+import { checksumSeal, type Seal } from "../core/datagram.ts";
 import { encryptedSeal, type GroupRole } from "../core/encrypted_seal.ts";
 import { UsageError } from "../core/errors.ts";
-import { parseEndpoint } from "../transports/endpoint.ts";
-import { findInterface, type NetworkInterface } from "../transports/interfaces.ts";
-import { platform } from "../transports/platform.ts";
-import { parseRate } from "./units.ts";
+import type { GroupPorts } from "../core/group_subscription.ts";
+import { formatAddress, parseEndpoint } from "./endpoint.ts";
+import {
+  defaultInterface,
+  findInterface,
+  isLoopbackInterface,
+  loopbackInterface,
+  type NetworkInterface,
+} from "./interfaces.ts";
+import { platform } from "./platform.ts";
+import { joinGroup, openUdp } from "./udp.ts";
 
 /** The group that is meant when none is named. */
 export const defaultGroup = "mcast://239.255.70.70:7071";
@@ -24,19 +30,22 @@ export const leastMtu = 576;
 /** How many networks datagrams cross: the interface's own. */
 const defaultTtl = 1;
 
-/** A group. */
+/** A group, as its endpoint names it. */
 export interface Group {
   /** Address and port: `239.255.70.70:7071`. What its id is made of. */
   readonly address: string;
+  /** A multicast address: IPv4, or IPv6 without brackets. */
   readonly host: string;
+  /** 1 to 65,535. */
   readonly port: number;
   /** Patterns of the topics it carries; empty for all. */
   readonly topics: readonly string[];
   /** Where it is sent and joined, or `null` where that was not said. */
   readonly interface: NetworkInterface | null;
+  /** How many networks its datagrams may cross. */
   readonly ttl: number;
-  /** Bytes a second, or `null` where that was not said. */
-  readonly rate: number | null;
+  /** A RATE as it was typed, or `null` where that was not said. */
+  readonly rate: string | null;
   /** Bytes of the largest datagram. */
   readonly largest: number;
 }
@@ -49,7 +58,7 @@ export interface Group {
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { parseGroup } from "./group.ts";
+ * import { parseGroup } from "../transports/udp_group.ts";
  *
  * const { address, ttl, largest } = parseGroup("mcast://239.1.2.3?mtu=1500");
  * assertEquals([address, ttl, largest], ["239.1.2.3:7071", 1, 1472]);
@@ -65,19 +74,17 @@ export function parseGroup(text: string): Group {
     );
   }
   if (port === 0) throw wrong("a group needs a port", `for example: ${defaultGroup}`);
-  const ipv6 = host.includes(":");
   const name = options.get("interface");
-  const rate = options.get("rate");
   const mtu = Number(options.get("mtu") ?? 0);
   if (mtu !== 0 && mtu < leastMtu) throw wrong(`mtu=${mtu}: the least is ${leastMtu}`);
   return {
-    address: ipv6 ? `[${host}]:${port}` : `${host}:${port}`,
+    address: formatAddress(host, port),
     host,
     port,
     topics,
     interface: name === undefined ? null : findInterface(name),
     ttl: Number(options.get("ttl") ?? defaultTtl),
-    rate: rate === undefined ? null : bytesOf(rate, wrong),
+    rate: options.get("rate") ?? null,
     largest: mtu === 0 ? defaultDatagram : mtu - headersOf(host),
   };
 }
@@ -85,6 +92,31 @@ export function parseGroup(text: string): Group {
 /** Bytes that a datagram to a host is longer in a packet. */
 export function headersOf(host: string): number {
   return host.includes(":") ? headers.ipv6 : headers.ipv4;
+}
+
+/** What fits the usual link is taken, whatever the sender keeps below. */
+const leastLargest = 1472;
+
+/** Bytes of the largest datagram that is taken of a group: its sender's are as large as the endpoint says, or smaller. */
+export function largestTaken({ largest }: Group): number {
+  return Math.max(largest, leastLargest);
+}
+
+/**
+ * The ports of a receiver: on the interface that the endpoint names, or else on loopback and the default route's.
+ *
+ * @throws {TransportError} when the group cannot be joined
+ */
+export async function openReceiver({ host, port, interface: chosen }: Group): Promise<GroupPorts> {
+  const loopback = loopbackInterface();
+  const interfaces = chosen !== null
+    ? [chosen]
+    : loopback === undefined
+    ? [defaultInterface]
+    : [loopback, defaultInterface];
+  const local = interfaces.every(isLoopbackInterface);
+  const shared = await joinGroup(host, port, interfaces);
+  return { group: [shared], own: openUdp(local ? "127.0.0.1" : host.includes(":") ? "::" : "0.0.0.0", 0) };
 }
 
 /** What protects a group's datagrams. @param key 32 bytes, or `null` for no encryption */
@@ -96,10 +128,4 @@ function isMulticast(host: string): boolean {
   if (host.includes(":")) return /^ff/i.test(host);
   const first = /^(\d+)\.\d+\.\d+\.\d+$/.exec(host)?.[1];
   return first !== undefined && Number(first) >= 224 && Number(first) <= 239;
-}
-
-function bytesOf(text: string, wrong: (why: string, hint?: string) => UsageError): number {
-  const rate = parseRate(text);
-  if ("bytes" in rate) return rate.bytes;
-  throw wrong(`rate=${text}: datagrams are paced in bits, not in messages`, "for example: rate=100Mbit/s");
 }
