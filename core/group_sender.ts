@@ -83,6 +83,7 @@ export interface GroupSenderCounts {
 /** Sends what topics get to one multicast group. `A` is what addresses are. */
 export class GroupSender<A extends { readonly text: string }> implements Interest, CursorOwner, Asked<A> {
   readonly patterns: readonly Pattern[];
+  readonly wholeFrame: number;
   readonly counts: GroupSenderCounts = { sent: 0, repaired: 0, expired: 0, beats: 0, bytes: 0 };
   /** What receivers ask for. */
   readonly requests: GroupRequests<A>;
@@ -129,6 +130,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#datagrams = new DatagramWriter(seal, options.group, options.session);
     this.#options = options;
     this.patterns = options.patterns;
+    this.wholeFrame = largest - datagramHeader - seal.length;
     this.requests = new GroupRequests(platform, hex(options.session), this);
     this.#packer = new GroupPacker(topics.pool, largest - seal.length);
     this.#table = new GroupTable((cursor) => this.#packer.nextOf(cursor));

@@ -8,6 +8,7 @@ import { randomId } from "./bytes.ts";
 import { Code } from "./codes.ts";
 import { EvictionQueue } from "./eviction.ts";
 import type { Platform } from "./connection.ts";
+import { usefulFrame } from "./frame.ts";
 import type { ServerLimits } from "./limits.ts";
 import { MemoryBudget } from "./memory.ts";
 import { isReserved, type Pattern, topicFault } from "./pattern.ts";
@@ -17,6 +18,8 @@ import { PublisherNumbers, Topic } from "./topic.ts";
 /** A subscription, as the registry sees it. */
 export interface Interest {
   readonly patterns: readonly Pattern[];
+  /** Bytes of the largest frame that it passes on in one piece; any where it does not say. */
+  readonly wholeFrame?: number;
   /** A topic that matches was created. */
   created(topic: Topic): void;
   /** A topic that matched was forgotten. */
@@ -45,6 +48,8 @@ export class Topics {
   readonly #tombstones = new Map<number, number>();
   readonly #exact = new Map<string, Set<Interest>>();
   readonly #wild = new Set<Interest>();
+  /** Those for which frames can be too large. */
+  readonly #divided = new Set<Interest>();
   readonly #eviction = new EvictionQueue();
   #nextId = 1;
   #ordinal = 0;
@@ -153,8 +158,18 @@ export class Topics {
     }
   }
 
+  /** Bytes of the largest frame of several messages that is of use in a topic: nobody who is interested divides it. */
+  usefulFrame(topic: Topic): number {
+    let most = usefulFrame(this.limits.maxMessage);
+    for (const { patterns, wholeFrame = most } of this.#divided) {
+      if (wholeFrame < most && patterns.some((pattern) => pattern.matches(topic.name))) most = wholeFrame;
+    }
+    return most;
+  }
+
   /** Begins to tell a subscription of topics that are created. */
   addInterest(interest: Interest): void {
+    if (interest.wholeFrame !== undefined) this.#divided.add(interest);
     if (interest.patterns.some((pattern) => !pattern.exact)) {
       this.#wild.add(interest);
       return;
@@ -168,6 +183,7 @@ export class Topics {
 
   /** Ends {@linkcode addInterest}. */
   removeInterest(interest: Interest): void {
+    this.#divided.delete(interest);
     this.#wild.delete(interest);
     for (const { text } of interest.patterns) {
       const interests = this.#exact.get(text);
