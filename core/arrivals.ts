@@ -166,7 +166,12 @@ export class Arrivals {
 
   /** The sender cannot send these again: they are given up when their turn comes. */
   gone(first: number, last: number): void {
-    for (const range of this.#missing.within(first, last)) range.since = -Infinity;
+    for (const range of this.#missing.within(first, last)) {
+      if (range.tries > 0) this.#outstanding -= range.last - range.first + 1;
+      range.tries = 0;
+      range.since = -Infinity;
+    }
+    this.#unblock();
   }
 
   /** Gives up what is missing for too long, or gone. */
@@ -195,11 +200,16 @@ export class Arrivals {
     if (!this.#options.repair || now < this.#askAt) return asked;
     const { ranges } = this.#missing;
     let room = mostAsked;
+    let inTurn = true;
     for (let index = 0; index < ranges.length && room > 0 && asked.length < mostRanges; index++) {
       const range = ranges[index]!;
       if (range.due > now || range.since === -Infinity) continue;
+      if (range.tries === 0 && !inTurn) continue;
       const most = this.#affordable(range, room);
-      if (most === 0) continue;
+      if (most === 0) {
+        inTurn = false;
+        continue;
+      }
       if (most <= range.last - range.first) this.#missing.split(index, most);
       const count = range.last - range.first + 1;
       if (range.tries === 0) this.#outstanding += count;
@@ -228,7 +238,7 @@ export class Arrivals {
     this.#askAt = Infinity;
     this.#blocked = 0;
     for (const range of this.#missing.ranges) {
-      if (range.since === -Infinity) continue;
+      if (range.since === -Infinity || (range.tries === 0 && this.#blocked > 0)) continue;
       if (this.#affordable(range, mostAsked) > 0) this.#askAt = Math.min(this.#askAt, range.due);
       else if (this.#blocked === 0) this.#blocked = range.first;
     }

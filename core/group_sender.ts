@@ -29,7 +29,7 @@ import type { Pattern } from "./pattern.ts";
 import { RepairQueue } from "./repair_queue.ts";
 import { Replays } from "./replays.ts";
 import type { Topic } from "./topic.ts";
-import type { Carrier, Interest, Topics } from "./topics.ts";
+import type { Interest, Topics } from "./topics.ts";
 
 /** Datagrams that may go at once: a receive buffer of the usual size holds about 90. */
 export const burst = 32;
@@ -88,8 +88,9 @@ export interface GroupSenderCounts {
 }
 
 /** Sends what topics get to one multicast group. `A` is what addresses are. */
-export class GroupSender<A extends { readonly text: string }> implements Interest, Carrier, CursorOwner, Asked<A> {
+export class GroupSender<A extends { readonly text: string }> implements Interest, CursorOwner, Asked<A> {
   readonly patterns: readonly Pattern[];
+  readonly wholeFrame?: number;
   readonly counts: GroupSenderCounts = { sent: 0, repaired: 0, expired: 0, beats: 0, bytes: 0 };
   /** What receivers ask for. */
   readonly requests: GroupRequests<A>;
@@ -104,7 +105,6 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   movedAt: number;
   readonly platform: Platform;
   readonly historyBytes: number;
-  readonly largestFrame: number;
   readonly #topics: Topics;
   readonly #options: GroupSenderOptions;
   readonly #seal: Seal;
@@ -139,12 +139,13 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     const { largest, rate } = options;
     this.platform = platform;
     this.historyBytes = topics.limits.retain / 2;
-    this.largestFrame = largest - seal.length - datagramHeader;
     this.#topics = topics;
     this.#seal = seal;
     this.#datagrams = new DatagramWriter(seal, options.group, options.session);
     this.#options = options;
     this.patterns = options.patterns;
+    // One subscriber is no reason to make small frames for all.
+    if (options.unicast !== true) this.wholeFrame = largest - datagramHeader - seal.length;
     this.requests = new GroupRequests(platform, hex(options.session), this);
     this.#packer = new GroupPacker(topics.pool, largest - seal.length);
     this.#table = new GroupTable((cursor) => this.#packer.nextOf(cursor));
@@ -154,8 +155,6 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#beatAt = this.#adaptAt = this.movedAt = now;
     for (const topic of topics.matching(this.patterns)) this.#join(topic, topic.log.nextSequence);
     topics.addInterest(this);
-    // One subscriber is no reason to make small frames for all.
-    if (options.unicast !== true) topics.carriers.add(this);
   }
 
   get holds(): boolean {
@@ -283,7 +282,6 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   /** Sends nothing more, and lets go of the logs. */
   close(): void {
     this.#topics.removeInterest(this);
-    this.#topics.carriers.delete(this);
     for (const cursor of this.#cursors.values()) cursor.close();
     this.#cursors.clear();
     this.#table.clear();

@@ -114,12 +114,11 @@ export class ServerPublishing {
       numbers.numbers.sessions++;
     }
     topic.usedAt = numbers.numbers.usedAt = this.#platform.now();
-    const { topicCredit } = this.#topics.limits;
     declared.write(this.#session.control, {
       request,
       topic: topic.id,
-      credit: topicCredit,
-      largestFrame: this.#topics.usefulFrame(topic.name),
+      credit: this.#topics.limits.topicCredit,
+      largestFrame: this.#topics.usefulFrame(topic),
       known: numbers.known ? 1 : 0,
       last,
     });

@@ -8,8 +8,8 @@ import { randomId } from "./bytes.ts";
 import { Code } from "./codes.ts";
 import { EvictionQueue } from "./eviction.ts";
 import type { Platform } from "./connection.ts";
-import type { ServerLimits } from "./limits.ts";
 import { usefulFrame } from "./frame.ts";
+import type { ServerLimits } from "./limits.ts";
 import { MemoryBudget } from "./memory.ts";
 import { isReserved, type Pattern, topicFault } from "./pattern.ts";
 import { SegmentPool } from "./segment_pool.ts";
@@ -18,17 +18,12 @@ import { PublisherNumbers, Topic } from "./topic.ts";
 /** A subscription, as the registry sees it. */
 export interface Interest {
   readonly patterns: readonly Pattern[];
+  /** Bytes of the largest frame that it passes on in one piece; any where it does not say. */
+  readonly wholeFrame?: number;
   /** A topic that matches was created. */
   created(topic: Topic): void;
   /** A topic that matched was forgotten. */
   forgotten(topic: Topic): void;
-}
-
-/** Who carries topics on in frames of a size that suits it: larger ones it has to cut. */
-export interface Carrier {
-  readonly patterns: readonly Pattern[];
-  /** Bytes of the largest frame that it need not cut. */
-  readonly largestFrame: number;
 }
 
 /** The topics of one server. Single writer: everything here happens on the server's thread. */
@@ -41,8 +36,6 @@ export class Topics {
   readonly epoch: string;
   /** Topics with frames that could not be appended. */
   readonly blocked: Set<Topic> = new Set();
-  /** Who carries topics on in frames of limited size. */
-  readonly carriers: Set<Carrier> = new Set();
   /** Asked to close the connection that pins the oldest memory, when nothing else can go. Returns whether there was one. */
   closeOldestPin: () => boolean = () => false;
 
@@ -55,6 +48,8 @@ export class Topics {
   readonly #tombstones = new Map<number, number>();
   readonly #exact = new Map<string, Set<Interest>>();
   readonly #wild = new Set<Interest>();
+  /** Those for which frames can be too large. */
+  readonly #divided = new Set<Interest>();
   readonly #eviction = new EvictionQueue();
   #nextId = 1;
   #ordinal = 0;
@@ -163,8 +158,18 @@ export class Topics {
     }
   }
 
+  /** Bytes of the largest frame of several messages that is of use in a topic: nobody who is interested divides it. */
+  usefulFrame(topic: Topic): number {
+    let most = usefulFrame(this.limits.maxMessage);
+    for (const { patterns, wholeFrame = most } of this.#divided) {
+      if (wholeFrame < most && patterns.some((pattern) => pattern.matches(topic.name))) most = wholeFrame;
+    }
+    return most;
+  }
+
   /** Begins to tell a subscription of topics that are created. */
   addInterest(interest: Interest): void {
+    if (interest.wholeFrame !== undefined) this.#divided.add(interest);
     if (interest.patterns.some((pattern) => !pattern.exact)) {
       this.#wild.add(interest);
       return;
@@ -178,20 +183,12 @@ export class Topics {
 
   /** Ends {@linkcode addInterest}. */
   removeInterest(interest: Interest): void {
+    this.#divided.delete(interest);
     this.#wild.delete(interest);
     for (const { text } of interest.patterns) {
       const interests = this.#exact.get(text);
       if (interests?.delete(interest) && interests.size === 0) this.#exact.delete(text);
     }
-  }
-
-  /** Bytes of the largest frame of several messages that is of use in a topic. */
-  usefulFrame(topic: string): number {
-    let largest = usefulFrame(this.limits.maxMessage);
-    for (const { patterns, largestFrame } of this.carriers) {
-      if (largestFrame < largest && patterns.some((pattern) => pattern.matches(topic))) largest = largestFrame;
-    }
-    return largest;
   }
 
   /** What a forgotten topic's next sequence was; `undefined` when that is forgotten too. */

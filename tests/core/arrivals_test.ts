@@ -161,6 +161,35 @@ Deno.test("a datagram that is too large to be kept holds nobody up: it is asked 
   assertEquals([given, arrivals.dueAt], [[1, 2, 3], Infinity]);
 });
 
+Deno.test("what is gone makes room for others to be asked for, though it waits for its turn to be given up", () => {
+  const { receive, arrivals, poll, given } = setUp({ span: 4096 });
+  for (let number = 1; number < 2100; number += 2) receive(number);
+  let asked: number[] = [];
+  for (let some = poll(10); some.length > 0; some = poll(10)) asked = [...asked, ...numbers(some)];
+  assertEquals(asked, upTo(512).map((i) => 2 * i));
+  // All but the first, which still may come.
+  arrivals.gone(4, 1024);
+  assertEquals(numbers(poll(10)), upTo(528, 513).map((i) => 2 * i));
+  for (const number of asked) receive(number, 11, true);
+  assertEquals(given.length, 1025, "those that come all the same are taken");
+  let more = 0;
+  for (let some = poll(12); some.length > 0; some = poll(12)) more += some.length;
+  assertEquals(more, 512 - 16);
+});
+
+Deno.test("what is waited for longest is asked for before what is missing behind it", () => {
+  const { receive, poll } = setUp({ span: 4096 });
+  receive(1);
+  // 2 to 251 are to be asked for later than the 800 behind them.
+  receive(252, 100);
+  for (let number = 254; number < 1854; number += 2) receive(number);
+  let asked: number[] = [];
+  for (let some = poll(50); some.length > 0; some = poll(50)) asked = [...asked, ...numbers(some)];
+  assertEquals(asked, upTo(272).map((i) => 251 + 2 * i), "the rest would leave no room for the first");
+  for (const number of asked.slice(0, 16)) receive(number, 110, true);
+  assertEquals(numbers(poll(110)).slice(0, 250), upTo(251, 2));
+});
+
 Deno.test("memory is bounded by the span, however far ahead a number is", () => {
   const { receive, arrivals, lost, poll } = setUp({ span: 128 });
   for (const number of [1, 50, 2 ** 40, 2 ** 50, 129, 130, 131]) receive(number);

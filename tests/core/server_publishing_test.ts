@@ -1,7 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { Code } from "../../core/codes.ts";
 import { declare, subscribe, undeclare } from "../../core/control.ts";
+import { checksumSeal } from "../../core/datagram.ts";
 import { at, encodedFlag, FrameType } from "../../core/frame.ts";
+import { GroupSender } from "../../core/group_sender.ts";
+import { Pattern } from "../../core/pattern.ts";
 import { controlFrame, type Peer, subscribing, TestServer, textFrame } from "./world.ts";
 import { concat, KiB, MiB, viewOf } from "./fixtures.ts";
 
@@ -42,6 +45,26 @@ Deno.test("DECLARE: where messages are small, the largest useful frame is one of
   const peer = await test.greeted();
   await peer.request(declare, { request: 1, first: 0, topic: "a" });
   assertEquals(peer.frames()[0]!.largestFrame, 48 + 2 + 1000);
+});
+
+Deno.test("DECLARE: of what a group carries, the largest useful frame fits one of its datagrams", async () => {
+  await using test = new TestServer();
+  const { topics } = test.server;
+  const patterns = [new Pattern("a/#")];
+  const options = { group: 1, session: new Uint8Array(16), patterns, largest: 1400, rate: Infinity, wait: true };
+  const sender = new GroupSender(test.world, topics, checksumSeal(test.world), options);
+  const peer = await test.greeted();
+  const id = await declares(peer, "a/b");
+  const largestOf = async (topic: string) => {
+    await peer.request(declare, { request: 1, first: 0, topic });
+    return peer.frames()[0]!.largestFrame;
+  };
+  assertEquals([await largestOf("a/b"), await largestOf("b")], [1400 - 40 - 4, 64 * KiB]);
+  // A publisher makes frames before it is told.
+  await peer.send(textFrame(["x".repeat(2000), "y"], { topic: id, number: 1 }));
+  assertEquals(topics.get("a/b")?.log.nextSequence, 3);
+  sender.close();
+  assertEquals(await largestOf("a/b"), 64 * KiB);
 });
 
 Deno.test("DECLARE fails for a name no topic can have, the server's own, and one topic too many", async () => {
