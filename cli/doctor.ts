@@ -4,7 +4,6 @@
  * @module
  */
 
-import { fileURLToPath } from "node:url";
 import type { Command } from "@commander-js/extra-typings";
 import { UsageError } from "../core/errors.ts";
 import { isLoopbackInterface, networkInterfaces } from "../transports/interfaces.ts";
@@ -12,7 +11,7 @@ import type { Check } from "./doctor/check.ts";
 import { examine } from "./doctor/examine.ts";
 import { jsonOf, textOf } from "./doctor/render.ts";
 import { summaryOf } from "./doctor/summary.ts";
-import { areClosed, systemFiles } from "./doctor/system_files.ts";
+import { systemFiles } from "./doctor/system_files.ts";
 import { ExitStatus } from "./exit.ts";
 import { defaultGroup, type Group, parseGroup } from "../transports/udp_group.ts";
 import { readKey } from "./key_file.ts";
@@ -94,18 +93,10 @@ export async function run(options: DoctorOptions, signal: AbortSignal): Promise<
     printText(json ? jsonOf(check) : textOf(check, color, width));
   }
   const network = networkInterfaces().find((one) => one.ipv4 !== null && !isLoopbackInterface(one)) ?? null;
-  const closed = Deno.build.os === "linux" && await areClosed();
-  if (!json) printText(summaryOf(checks, { group, endpoint, keyFile, network, open: closed ? openRun() : null }));
+  if (!json) printText(summaryOf(checks, { group, endpoint, keyFile, network }));
   return checks.some(({ state }) => state === "wrong") ? ExitStatus.failed : ExitStatus.done;
 }
 
 /** Characters of a line, where the terminal has not its own idea. */
 const leastWidth = 72;
 const mostWidth = 100;
-
-/** How this is run with all permissions, or `null` where it cannot be: those of one executable file are in it. */
-function openRun(): string | null {
-  if (Deno.build.standalone) return null;
-  const words = [Deno.execPath(), "run", "-A", fileURLToPath(Deno.mainModule), ...Deno.args];
-  return words.map((word) => /^[\w./:=,@+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
-}

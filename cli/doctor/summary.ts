@@ -18,16 +18,13 @@ export interface Examined {
   readonly keyFile: string | undefined;
   /** An interface that leads to a network, or `null`. */
   readonly network: NetworkInterface | null;
-  /** What to type so that all of the system's files can be read, or `null` where they are, or never can be. */
-  readonly open: string | null;
 }
 
 /** The end of the output: whether multicast works, and what else could be looked at. */
-export function summaryOf(checks: readonly Check[], { group, endpoint, keyFile, network, open }: Examined): string {
+export function summaryOf(checks: readonly Check[], { group, endpoint, keyFile, network }: Examined): string {
   const named = (state: Check["state"]) => checks.filter((check) => check.state === state).map(({ name }) => name);
   const wrong = named("wrong");
   const warnings = named("warning");
-  const unknown = named("unknown");
   const over = group.interface === null || isLoopbackInterface(group.interface) ? null : group.interface.name;
   const where = over === null ? "on this machine" : `over ${over}`;
   const lines = [
@@ -36,13 +33,6 @@ export function summaryOf(checks: readonly Check[], { group, endpoint, keyFile, 
       : `Multicast does not work ${where}: ${listed(wrong)} ${wrong.length === 1 ? "is" : "are"} wrong.`,
     ...(warnings.length === 0 ? [] : [`Warnings: ${listed(warnings)}.`]),
   ];
-  if (unknown.length > 0 && open !== null) {
-    lines.push(
-      "",
-      `Deno opens /proc and /sys, which tell of ${listed(unknown)}, to programs with all permissions alone:`,
-    );
-    lines.push(`    ${open}`);
-  }
   if (wrong.length === 0 && over === null && network !== null) {
     lines.push("", "The self-test stayed on this machine. To test a network, name its interface:");
     lines.push(`    stream doctor --group ${withParameters(endpoint, { interface: network.name })}`);

@@ -23,12 +23,15 @@ function canUnshare(): boolean {
  * Runs `stream` in a namespace of its own.
  *
  * @param setup shell commands that make its interfaces: at first there is only `lo`, and it is down
- * @param open whether it is run with all permissions, so that it can read what the system tells
+ * @param after shell commands that come behind it
  */
-export async function streamInNamespace(setup: string, args: readonly string[], open = false): Promise<Ran> {
-  const permissions = open ? ["run", "--quiet", "-A"] : denoRun;
-  const script = `set -e; ${begin}; ${setup} >&2; exec "$0" "$@"`;
-  const command = [Deno.execPath(), ...permissions, "cli/main.ts", ...args];
+export async function streamInNamespace(
+  setup: string,
+  args: readonly string[],
+  after = "true",
+): Promise<Ran> {
+  const script = `set -e; ${begin}; ${setup} >&2; set +e; "$0" "$@"; status=$?; ${after}; exit $status`;
+  const command = [Deno.execPath(), ...denoRun, "cli/main.ts", ...args];
   await using process = new Process(["unshare", "-rnm", "sh", "-c", script, ...command]);
   return await process.ran();
 }

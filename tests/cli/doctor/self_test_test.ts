@@ -1,10 +1,12 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Code } from "../../../core/codes.ts";
+import { examine } from "../../../cli/doctor/examine.ts";
 import { checkKernelDrops, readCounters, readSocketDrops } from "../../../cli/doctor/kernel_drops.ts";
 import { Arrivals } from "../../../cli/doctor/loop.ts";
 import { checkReceiveBuffer, measureReceiveBuffer } from "../../../cli/doctor/receive_buffer.ts";
 import { checkSelfTest, runSelfTest, type SelfTest } from "../../../cli/doctor/self_test.ts";
 import { parseGroup } from "../../../transports/udp_group.ts";
+import type { SystemFiles } from "../../../cli/doctor/system_files.ts";
 import { findInterface } from "../../../transports/interfaces.ts";
 import { device, filesOf, stateAndAdvice } from "./machine.ts";
 
@@ -64,6 +66,23 @@ Deno.test("kernel drops: those of before are told, those of the self-test and of
   const open = judge(counters(2000, 90), counters(9000, 90), [1234]);
   assertStringIncludes(open.finding, "a socket that is open on port 7071 has dropped 1,234");
   assertEquals(stateAndAdvice(open), ["warning", ...enlarge]);
+});
+
+Deno.test("kernel drops: what comes before the self-test is not its doing", async () => {
+  // Each time it is read, ten more have been dropped; but none during the self-test, which is between the last two.
+  const drops = ["10", "20", "20"];
+  const files: SystemFiles = {
+    list: () => Promise.resolve(null),
+    read(path) {
+      if (path !== "/proc/net/snmp") return Promise.resolve(null);
+      return Promise.resolve(`Udp: InDatagrams RcvbufErrors\nUdp: 1 ${drops.shift()}\n`);
+    },
+  };
+  const local = { ...group, interface: loopback };
+  const examination = { group: local, endpoint: "mcast://239.255.70.70:7071?interface=lo", key: null, files };
+  const checks = await Array.fromAsync(examine({ ...examination, system: "linux" }));
+  const { finding } = checks.find(({ name }) => name === "kernel drops")!;
+  assertMatch(finding, /^none during the self-test; since the system started 1 datagrams were received, 10 dropped/);
 });
 
 Deno.test("kernel drops: a system that does not tell is asked by hand", async () => {
