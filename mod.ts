@@ -25,15 +25,25 @@
  * @module
  */
 
+import { groupId } from "./core/datagram.ts";
+import { sealOf } from "./core/encrypted_seal.ts";
+import type { Address, DatagramPort } from "./core/datagram_port.ts";
+import type { SubscriptionEvent } from "./core/events.ts";
+import { GroupSubscription } from "./core/group_subscription.ts";
 import { Link, type LinkOptions } from "./core/link.ts";
 import { Server, type ServerOptions } from "./core/server.ts";
+import type { StartPoint } from "./core/subscription.ts";
 import { dial } from "./transports/dial.ts";
 import { platform } from "./transports/platform.ts";
+import { defaultGroup, largestTaken, openReceiver, parseGroup } from "./transports/udp_group.ts";
 
 export { Batch, type Message } from "./core/batch.ts";
 export { Code, codeName, codeText } from "./core/codes.ts";
 export type { Connection, Dial, Listener, Platform } from "./core/connection.ts";
+export type { Address, Arrived, DatagramPort } from "./core/datagram_port.ts";
 export { ProtocolError, RefusedError, TransportError, UsageError } from "./core/errors.ts";
+export { type Faults, FaultyPort } from "./core/faulty_port.ts";
+export { GroupSubscription } from "./core/group_subscription.ts";
 export type { Restarted } from "./core/inbox.ts";
 export { defaultLimits, type ServerLimits } from "./core/limits.ts";
 export { Link, type LinkEvent, type LinkOptions } from "./core/link.ts";
@@ -66,4 +76,58 @@ export function connect(endpoint: string = defaultEndpoint, options: ConnectOpti
 /** Makes a server; it listens where its `serve` method is told to. */
 export function serve(options: Partial<ServerOptions> = {}): Server {
   return new Server({ platform, ...options });
+}
+
+/** How {@linkcode subscribeMulticast} subscribes. */
+export interface MulticastOptions {
+  /** What is wanted of the group; everything unless given. */
+  readonly patterns?: readonly string[];
+  /** Whether what is lost is asked for: yes unless `false`, for networks on which nothing can be sent back. */
+  readonly repair?: boolean;
+  /** A link to the group's server, for what its sender cannot send again, and for what was before: from where on. */
+  readonly log?: { readonly link: Link; readonly from: StartPoint };
+  /** Told of each sender, when it is heard for the first time and when it has ended. */
+  readonly onSender?: (from: Address, heard: boolean) => void;
+  /** Told of everything as it comes, as for a subscription to a server. */
+  readonly onEvent?: (event: SubscriptionEvent) => void;
+  /** The group's key, 32 bytes; without it only what is not encrypted is taken. */
+  readonly key?: Uint8Array;
+  /** Given each port before it is used; what comes back is used instead. */
+  readonly through?: (port: DatagramPort) => DatagramPort;
+}
+
+/**
+ * Joins a multicast group, and subscribes to what is sent there: without a connection to a server.
+ *
+ * @param endpoint `mcast://address:port`, joined on the interface of `?interface=`, or on loopback and the default route's
+ * @throws {UsageError} when the endpoint is wrong
+ * @throws {TransportError} when the group cannot be joined
+ *
+ * @example
+ * ```ts
+ * import { subscribeMulticast } from "@stream/stream";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using ticks = await subscribeMulticast("mcast://239.255.70.70:7071?interface=127.0.0.1", {
+ *   patterns: ["ticks/#"],
+ *   onSender: (from, heard) => console.log(from.text, heard ? "is heard" : "has ended"),
+ * });
+ * assertEquals(ticks.unread, 0);
+ * ```
+ */
+export async function subscribeMulticast(
+  endpoint: string = defaultGroup,
+  options: MulticastOptions = {},
+): Promise<GroupSubscription> {
+  const group = parseGroup(endpoint);
+  const { key = null, through = (port: DatagramPort) => port, patterns = [], repair = true, ...rest } = options;
+  const ports = await openReceiver(group);
+  return new GroupSubscription(platform, { group: ports.group.map(through), own: through(ports.own) }, {
+    ...rest,
+    patterns,
+    repair,
+    group: groupId(platform, group.address),
+    seal: sealOf(platform, key, "receiver"),
+    largest: largestTaken(group),
+  });
 }

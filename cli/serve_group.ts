@@ -5,6 +5,7 @@
  */
 
 import { groupId } from "../core/datagram.ts";
+import { sealOf } from "../core/encrypted_seal.ts";
 import type { Address } from "../core/datagram_port.ts";
 import { UsageError } from "../core/errors.ts";
 import { GroupSender } from "../core/group_sender.ts";
@@ -15,7 +16,7 @@ import type { Topics } from "../core/topics.ts";
 import { isLoopbackInterface, loopbackInterface, type NetworkInterface } from "../transports/interfaces.ts";
 import { platform } from "../transports/platform.ts";
 import { openGroup, udpAddress } from "../transports/udp.ts";
-import { defaultGroup, type Group, sealOf } from "../transports/udp_group.ts";
+import { defaultGroup, type Group } from "../transports/udp_group.ts";
 import type { Log } from "./log.ts";
 import { formatMessages, formatRate, parseRate } from "./units.ts";
 
@@ -110,7 +111,7 @@ export async function serveGroup(
   const endpoint = `mcast://${address}`;
   const session = new Uint8Array(idLength);
   platform.random(session);
-  const sender = new GroupSender<Address>(platform, topics, sealOf(key, "sender"), {
+  const sender = new GroupSender<Address>(platform, topics, sealOf(platform, key, "sender"), {
     group: groupId(platform, address),
     session,
     patterns: (patterns.length > 0 ? patterns : ["#"]).map((pattern) => new Pattern(pattern)),

@@ -5,6 +5,7 @@
  */
 
 import { groupId } from "../core/datagram.ts";
+import { sealOf } from "../core/encrypted_seal.ts";
 import type { Address } from "../core/datagram_port.ts";
 import type { DropReason } from "../core/group_receiver.ts";
 import type { Link } from "../core/link.ts";
@@ -12,7 +13,7 @@ import type { StartPoint } from "../core/subscription.ts";
 import { GroupSubscription } from "../core/group_subscription.ts";
 import { isLoopbackInterface } from "../transports/interfaces.ts";
 import { platform } from "../transports/platform.ts";
-import { defaultGroup, type Group, largestTaken, openReceiver, sealOf } from "../transports/udp_group.ts";
+import { defaultGroup, type Group, largestTaken, openReceiver } from "../transports/udp_group.ts";
 import { readKey } from "./key_file.ts";
 import type { Log } from "./log.ts";
 
@@ -51,7 +52,7 @@ export async function subscribeGroup(
   let heard = false;
   const subscription = new GroupSubscription(platform, ports, {
     group: groupId(platform, group.address),
-    seal: sealOf(key, "receiver"),
+    seal: sealOf(platform, key, "receiver"),
     patterns,
     repair: repair !== false,
     ...(link !== null && { log: { link, from } }),

@@ -4,13 +4,14 @@
  * @module
  */
 
+import { sealOf } from "../core/encrypted_seal.ts";
 import type { Link } from "../core/link.ts";
 import { GroupSubscription } from "../core/group_subscription.ts";
 import type { StartPoint } from "../core/subscription.ts";
 import { platform } from "../transports/platform.ts";
 import { openUdp, udpAddress } from "../transports/udp.ts";
 import { isLoopback } from "./endpoints.ts";
-import { defaultDatagram, sealOf } from "../transports/udp_group.ts";
+import { defaultDatagram } from "../transports/udp_group.ts";
 import { untilAborted } from "./link.ts";
 import type { Log } from "./log.ts";
 import type { Source } from "./receive.ts";
@@ -39,7 +40,7 @@ export async function subscribeUdp(command: UdpCommand, link: Link, log: Log, si
   const own = openUdp(anyAddress(serverHost()), 0);
   const subscription = new GroupSubscription(platform, { group: [], own }, {
     group: null,
-    seal: sealOf(null, "receiver"),
+    seal: sealOf(platform, null, "receiver"),
     patterns,
     repair: true,
     largest: defaultDatagram,

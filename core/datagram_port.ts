@@ -54,3 +54,11 @@ export interface DatagramPort extends Disposable {
  * @throws {TransportError} when it cannot be opened
  */
 export type OpenDatagrams = (at: Address) => DatagramPort;
+
+/** The ports of a group's receiver. */
+export interface GroupPorts {
+  /** Where the group's datagrams come. */
+  readonly group: readonly DatagramPort[];
+  /** Where requests leave, and what is sent to this receiver alone comes. */
+  readonly own: DatagramPort;
+}

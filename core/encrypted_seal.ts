@@ -10,7 +10,7 @@
 
 import { encodeText, hex, idLength, idStandsAt } from "./bytes.ts";
 import type { Platform } from "./connection.ts";
-import { DatagramFlag, datagramHeader, inDatagram, type Seal } from "./datagram.ts";
+import { checksumSeal, DatagramFlag, datagramHeader, inDatagram, type Seal } from "./datagram.ts";
 
 /** Who sends: the sender of a group, or a receiver that asks for something. */
 export type GroupRole = "sender" | "receiver";
@@ -85,4 +85,17 @@ export function encryptedSeal(
       return platform.decrypt(key, nonceOf(bytes, start), bytes, start, body, end - tagLength);
     },
   };
+}
+
+/**
+ * What protects a group's datagrams.
+ *
+ * @param key 32 bytes, or `null` for a checksum alone
+ */
+export function sealOf(
+  platform: Pick<Platform, "crc32" | "hkdf" | "encrypt" | "decrypt">,
+  key: Uint8Array | null,
+  role: GroupRole,
+): Seal {
+  return key === null ? checksumSeal(platform) : encryptedSeal(platform, key, role);
 }

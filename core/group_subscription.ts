@@ -9,7 +9,7 @@ import { unhex } from "./bytes.ts";
 import { Code } from "./codes.ts";
 import type { Platform } from "./connection.ts";
 import type { Seal } from "./datagram.ts";
-import type { Address, DatagramPort } from "./datagram_port.ts";
+import type { Address, GroupPorts } from "./datagram_port.ts";
 import { UsageError } from "./errors.ts";
 import { type Readable, readBatches, readEvents, readMessages, type SubscriptionEvent, tellEvents } from "./events.ts";
 import { GroupInbox, type InboxSource } from "./group_inbox.ts";
@@ -60,19 +60,15 @@ export interface GroupSubscriptionOptions {
   readonly onEvent?: (event: SubscriptionEvent) => void;
 }
 
-/** The ports of a group's receiver. */
-export interface GroupPorts {
-  /** Where the group's datagrams come. */
-  readonly group: readonly DatagramPort[];
-  /** Where requests leave, and what is sent to this receiver alone comes. */
-  readonly own: DatagramPort;
-}
-
 /** The messages of a group's topics. */
 export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposable {
   /** What it subscribes to. */
   readonly patterns: readonly string[];
-  /** What came and was dropped, and what was asked for, in number. */
+  /**
+   * What came and was dropped, and what was asked for, in number.
+   *
+   * @internal
+   */
   readonly receiver: GroupReceiver<Address>;
   readonly #platform: Platform;
   readonly #patterns: readonly Pattern[];
@@ -89,7 +85,11 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
   #error: Error | null = null;
   readonly #running: Promise<void>;
 
-  /** Takes the ports over, and receives from now on. */
+  /**
+   * Takes the ports over, and receives from now on.
+   *
+   * @internal
+   */
   constructor(platform: Platform, ports: GroupPorts, options: GroupSubscriptionOptions) {
     const { seal, group, repair, largest } = options;
     this.patterns = options.patterns;

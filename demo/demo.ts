@@ -1,5 +1,6 @@
 /**
- * The demo: `stream serve`, a publisher of a market feed and two subscribers, as four processes on this machine.
+ * The demo: `stream serve`, a publisher of a market feed, two subscribers and a listener to multicast, as processes
+ * on this machine.
  *
  * ```text
  * deno task demo [--seconds N] [--seed N] [--fault tamper|lose|double|swap|die]
@@ -19,7 +20,7 @@ import { Screen } from "./screen.ts";
 
 const usage = `deno task demo [--seconds N] [--seed N] [--fault ${faults.join("|")}]`;
 /** The lines of the picture that are not of symbols. */
-const linesBesideSymbols = 13;
+const linesBesideSymbols = 15;
 
 /** The arguments are wrong. */
 class DemoUsageError extends Error {}
@@ -56,7 +57,7 @@ async function runOnTerminal(options: PlayOptions, interrupted: Promise<never>):
   const style = styleFor(!Deno.env.get("NO_COLOR"));
   using screen = new Screen({ write, size: () => Deno.consoleSize() });
   const rows = () => Math.min(8, Deno.consoleSize().rows - linesBesideSymbols);
-  screen.draw([` ${style.bold("stream demo")}`, style.dim(" starting a server, a publisher and two subscribers ...")]);
+  screen.draw([` ${style.bold("stream demo")}`, style.dim(" starting a server, a publisher and subscribers ...")]);
   const scene = await play(options, (scene) => screen.draw(picture(scene, style, rows())), interrupted);
   screen.draw(picture(scene, style, rows()));
   write(`\n${verdict(scene, style).join("\n")}\n`);
@@ -66,7 +67,7 @@ async function runOnTerminal(options: PlayOptions, interrupted: Promise<never>):
 /** Runs it where there is none: a line a second, and the last picture. */
 async function runInLines(options: PlayOptions, interrupted: Promise<never>): Promise<Scene> {
   const style = styleFor(false);
-  write("stream demo: starting a server, a publisher and two subscribers ...\n");
+  write("stream demo: starting a server, a publisher and subscribers ...\n");
   let next = 1;
   const scene = await play(options, (scene) => {
     if (scene.elapsed < next) return;

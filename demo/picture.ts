@@ -30,6 +30,8 @@ export function styleFor(color: boolean): Style {
 const nameWidth = 11;
 const numberWidth = 10;
 const latencyWidths = [14, 9] as const;
+/** How many ends agree, in words. */
+const words: Readonly<Record<number, string>> = { 3: "three", 4: "four" };
 /** How many bars show a rate, the latency and a price. */
 const rateBars = 22;
 const latencyBars = 38;
@@ -47,13 +49,15 @@ export function picture(scene: Scene, style: Style, rows = 8): string[] {
   const time = `${Math.min(scene.elapsed, seconds).toFixed(1)} of ${seconds.toFixed(1)} s`;
   return [
     ` ${style.bold("stream demo")}${time.padStart(66)}`,
-    style.dim(` server, publisher, two subscribers: four processes over ${scene.endpoint}`),
+    style.dim(` five processes over ${scene.endpoint} and a multicast group`),
     "",
     style.dim(row("", ["messages", "a second"], "".padEnd(rateBars)) + latencies("latency p50", "p99")),
     trackLine("publisher", scene.publisher, scene, style),
     receiverLine("live", scene.live, scene, style),
     receiverLine("late", scene.late, scene, style),
     style.dim(lateNote(scene)),
+    ...(scene.multicast === null ? [] : [receiverLine("multicast", scene.multicast, scene, style)]),
+    style.dim(multicastNote(scene)),
     "",
     latencyLine(scene.live, scene, style),
     "",
@@ -63,9 +67,11 @@ export function picture(scene: Scene, style: Style, rows = 8): string[] {
 
 /** What came out: the checksums, whether they agree, and what was measured and how. */
 export function verdict(scene: Scene, style: Style): string[] {
-  const { sent, live, late } = scene;
+  const { sent, live, late, multicast } = scene;
   const faults = scene.faults ?? ["nothing was compared"];
-  const ends = [["publisher", sent], ["live", live.entries], ["late", late.entries]] as const;
+  const ends: [name: string, entries: Scene["sent"]][] = [["publisher", sent], ["live", live.entries]];
+  ends.push(["late", late.entries]);
+  if (multicast !== null) ends.push(["multicast", multicast.entries]);
   const expected = digest(sent ?? []);
   const lines = ends.map(([name, entries]) => {
     const messages = (entries ?? []).reduce((sum, [, count]) => sum + count, 0);
@@ -80,7 +86,7 @@ export function verdict(scene: Scene, style: Style): string[] {
     ...faults.slice(0, mostFaults).map((fault) => ` ${style.red(`✗ ${fault}`)}`),
     ...(faults.length > mostFaults ? [` ${style.red(`✗ and ${faults.length - mostFaults} more`)}`] : []),
     faults.length === 0
-      ? ` ${style.green("✓")} every topic has the same count and the same CRC-32 at all three`
+      ? ` ${style.green("✓")} every topic has the same count and the same CRC-32 at all ${words[ends.length]}`
       : ` ${style.red("✗ the ends do not agree")}`,
     "",
     ...[
@@ -97,8 +103,10 @@ export function verdict(scene: Scene, style: Style): string[] {
 /** One line about a second, where there is no terminal to draw on. */
 export function secondLine(scene: Scene): string {
   const ends = [`published ${formatCount(scene.publisher.rate)}/s`];
-  for (const name of ["live", "late"] as const) {
-    const { joined, track, latency } = scene[name];
+  for (const name of ["live", "late", "multicast"] as const) {
+    const receiver = scene[name];
+    if (receiver === null) continue;
+    const { joined, track, latency } = receiver;
     const told = latency?.count ? `, p50 ${formatLatency(latency.p50)}, p99 ${formatLatency(latency.p99)}` : "";
     ends.push(
       joined ? `${name} ${formatCount(track.rate)}/s${told}` : `${name} joins at ${scene.joinAt.toFixed(1)} s`,
@@ -143,6 +151,15 @@ function lateNote({ late, joinAt }: Scene): string {
   if (late.caughtUp === null) return `${indent}joined ${how}`;
   const { messages, milliseconds } = late.caughtUp;
   return `${indent}joined ${how}: ${formatCount(messages)} kept ones in ${formatLatency(milliseconds * 1_000)}`;
+}
+
+/** Below the line of who listens to the group: what the network did to it. */
+function multicastNote({ multicast }: Scene): string {
+  const indent = " ".repeat(nameWidth + 4);
+  if (multicast === null) return `${indent}no multicast is heard on this machine: see \`stream doctor\``;
+  if (multicast.network === null) return `${indent}connected to nobody, and loses datagrams on purpose`;
+  const { datagrams, lost } = multicast.network;
+  return `${indent}of ${formatCount(datagrams)} datagrams ${formatCount(lost)} lost on purpose, and sent again`;
 }
 
 function latencyLine({ latencies }: Receiver, { seconds }: Scene, style: Style): string {

@@ -1,5 +1,5 @@
 /**
- * The play: starts the four processes, tells them when to do what, and compares what came out.
+ * The play: starts the processes, tells them when to do what, and compares what came out.
  *
  * @module
  */
@@ -25,6 +25,8 @@ export interface PlayOptions {
 const joinAfter = 0.4;
 /** How long the subscribers may take to finish, in milliseconds: more than they give themselves. */
 const patience = 20_000;
+/** How long the listener to a group may wait to hear the server, in milliseconds: the server says each second that it is there. */
+const hearing = 4_000;
 /** How often the scene is shown, in milliseconds. */
 const frameEvery = 100;
 
@@ -62,17 +64,24 @@ export async function play(
   };
 
   const listening = Promise.withResolvers<string>();
+  const group = randomGroup();
   const serve = [...permissions, entry, "serve", "--listen", "tcp://127.0.0.1:0", "--log-level", "warn"];
+  serve.push("--multicast", group);
   const server = start("server", serve, (line) => listening.resolve(line.replace("listening ", "")));
   const endpoint = await until(listening.promise);
 
   const scene = emptyScene(endpoint, seconds, seconds * joinAfter);
   let begin = Infinity;
   const elapsed = () => Math.max(0, (performance.now() - begin) / 1000);
-  const cast = (name: string, args: readonly string[], onReport: (report: Report, at: number) => void): Part => {
+  const cast = (
+    name: string,
+    args: readonly string[],
+    onReport: (report: Report, at: number) => void,
+    permissions: readonly string[] = ["--allow-net=127.0.0.1"],
+  ): Part => {
     const ready = Promise.withResolvers<void>();
     const done = Promise.withResolvers<void>();
-    const process = start(name, ["--no-prompt", "--allow-net=127.0.0.1", ...args], (line) => {
+    const process = start(name, ["--no-prompt", ...permissions, ...args], (line) => {
       const report: Report = JSON.parse(line);
       onReport(report, elapsed());
       if (report.kind === "ready") ready.resolve();
@@ -94,7 +103,18 @@ export async function play(
   const late = cast("late subscriber", ["demo/subscriber.ts", endpoint, "earliest"], (report, at) => {
     take(scene.late, report, at);
   });
+  // It joins on an address of its own, and has to see by which interface.
+  const multicast = cast("multicast listener", ["demo/subscriber.ts", group, "multicast"], (report, at) => {
+    if (scene.multicast !== null) take(scene.multicast, report, at);
+  }, ["--allow-net", "--allow-sys=networkInterfaces"]);
   await until(Promise.all([publisher.ready, live.ready]));
+  const heard = await until(Promise.race([multicast.ready.then(() => true), pause(hearing).then(() => false)]));
+  if (!heard) {
+    scene.multicast = null;
+    multicast.process.expectEnd();
+    multicast.process.kill("SIGKILL");
+  }
+  const subscribers = heard ? [live, late, multicast] : [live, late];
 
   begin = performance.now();
   publisher.process.tell({ kind: "go" });
@@ -108,8 +128,8 @@ export async function play(
   );
   await until(publisher.done);
   const { messages } = scene.publisher;
-  for (const { process } of [live, late]) process.tell({ kind: "finish", messages });
-  await until(within(patience, Promise.all([live.done, late.done])));
+  for (const { process } of subscribers) process.tell({ kind: "finish", messages });
+  await until(within(patience, Promise.all(subscribers.map(({ done }) => done))));
   scene.elapsed = elapsed();
   scene.faults = compare(scene);
 
@@ -136,6 +156,9 @@ function take(receiver: Receiver, report: Report, at: number): void {
       receiver.latency = report.all;
       if (report.recent.count > 0) receiver.latencies.push({ at, p99: report.recent.p99 });
       break;
+    case "network":
+      receiver.network = report;
+      break;
     case "gap":
       receiver.gaps.push(report.why);
       break;
@@ -145,11 +168,21 @@ function take(receiver: Receiver, report: Report, at: number): void {
   }
 }
 
-function compare({ sent, live, late }: Scene): string[] {
+function compare({ sent, live, late, multicast }: Scene): string[] {
   if (!sent?.length) return ["nothing was published"];
-  return Object.entries({ live, late }).flatMap(([name, { entries, gaps }]) =>
+  return Object.entries({ live, late, ...(multicast && { multicast }) }).flatMap(([name, { entries, gaps }]) =>
     [...gaps, ...differences(sent, entries ?? [])].map((fault) => `${name}: ${fault}`)
   );
+}
+
+/** A group that nobody else has, on this machine alone. */
+function randomGroup(): string {
+  const [a, b, c] = crypto.getRandomValues(new Uint16Array(3));
+  return `mcast://239.255.${a! & 255}.${b! & 255}:${49_152 + c! % 16_384}?interface=127.0.0.1`;
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /** Timers that end with their scope. */

@@ -1,5 +1,5 @@
 /**
- * What the demo's processes tell each other: lines on stdin and stdout, beside the messages, which go over TCP.
+ * What the demo's processes tell each other: lines on stdin and stdout, beside the messages.
  *
  * @module
  */
@@ -39,6 +39,8 @@ export type Report =
   | { readonly kind: "caughtUp"; readonly messages: number; readonly milliseconds: number }
   /** A subscriber's latencies since its last report, and altogether; the symbols with the most ticks. */
   | { readonly kind: "seen"; readonly recent: Latency; readonly all: Latency; readonly busiest: readonly Quote[] }
+  /** How many datagrams have come to a subscriber, and how many of them it lost on purpose. */
+  | { readonly kind: "network"; readonly datagrams: number; readonly lost: number }
   /** A subscriber was told by the server that messages are lost. */
   | { readonly kind: "gap"; readonly why: string }
   | ({ readonly kind: "done"; readonly entries: readonly Entry[] } & Counts);

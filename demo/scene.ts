@@ -57,6 +57,8 @@ export interface Receiver {
   caughtUp: { readonly messages: number; readonly milliseconds: number } | null;
   latency: Latency | null;
   readonly latencies: { readonly at: number; readonly p99: number }[];
+  /** Datagrams that came, and those lost on purpose, where it listens to a group. */
+  network: { readonly datagrams: number; readonly lost: number } | null;
   /** What the server said is lost. */
   readonly gaps: string[];
   entries: readonly Entry[] | null;
@@ -73,6 +75,8 @@ export interface Scene {
   readonly publisher: Track;
   readonly live: Receiver;
   readonly late: Receiver;
+  /** Listens to a group instead of being connected; `null` on a machine where nothing of that is heard. */
+  multicast: Receiver | null;
   busiest: readonly Quote[];
   sent: readonly Entry[] | null;
   /** What is wrong, a line each, once everything has been compared. */
@@ -87,6 +91,7 @@ export function emptyScene(endpoint: string, seconds: number, joinAt: number): S
     caughtUp: null,
     latency: null,
     latencies: [],
+    network: null,
     gaps: [],
     entries: null,
   });
@@ -98,6 +103,7 @@ export function emptyScene(endpoint: string, seconds: number, joinAt: number): S
     publisher: new Track(),
     live: receiver(),
     late: receiver(),
+    multicast: receiver(),
     busiest: [],
     sent: null,
     faults: null,

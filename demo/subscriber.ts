@@ -2,16 +2,20 @@
  * A subscriber of the demo, a process of its own: receives every tick, adds up what it got, and measures how long it took.
  *
  *     subscriber.ts ENDPOINT latest|earliest [FAULT]
+ *     subscriber.ts GROUP multicast
+ *
+ * On multicast it loses some of the datagrams on purpose, and has to get them again.
  *
  * @module
  */
 
-import { type Batch, connect } from "../mod.ts";
+import { type Batch, connect, type DatagramPort, FaultyPort, subscribeMulticast } from "../mod.ts";
 import { now } from "./clock.ts";
 import { stampOf } from "./feed.ts";
 import { injector } from "./fault.ts";
 import { Histogram } from "./histogram.ts";
 import { Ledger } from "./ledger.ts";
+import { Random } from "./random.ts";
 import { instructions, type Latency, type Quote, report, reportEvery } from "./report.ts";
 
 const pattern = "ticks/#";
@@ -22,6 +26,9 @@ const patience = 10_000;
 /** How long a message that must not come is waited for at the end, in milliseconds. */
 const linger = 100;
 
+/** Of a hundred datagrams, so many are lost on purpose. */
+const loss = 2;
+
 const [endpoint = "", from = "latest", fault = ""] = Deno.args;
 const ledger = new Ledger();
 const take = injector(fault, (topic, payload) => ledger.add(topic, payload));
@@ -29,23 +36,14 @@ const recent = new Histogram();
 const all = new Histogram();
 const symbols = new Map<string, { ticks: number; last: number; prices: number[] }>();
 const decoder = new TextDecoder();
+const ports: FaultyPort[] = [];
 let messages = 0;
 let bytes = 0;
 
 const told = instructions();
 if (from === "earliest") await told.next();
-const link = await connect(endpoint, { reconnect: false });
-link.closed.then((error) => {
-  if (error === null) return;
-  console.error(error.message);
-  Deno.exit(1);
-});
-const kept = from === "earliest"
-  ? (await link.topics(pattern)).reduce((sum, { first, next }) => sum + next - first, 0)
-  : 0;
 const joined = now();
-const subscription = link.subscribe(pattern, { from: from === "earliest" ? "earliest" : "latest" });
-await subscription.ready;
+const { kept, events } = from === "multicast" ? await listenToGroup() : await subscribe();
 report({ kind: "ready", kept });
 
 /** Latency is that of messages which are published after this: what was kept has waited for this subscriber. */
@@ -72,8 +70,42 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
+async function subscribe() {
+  const link = await connect(endpoint, { reconnect: false });
+  link.closed.then((error) => {
+    if (error === null) return;
+    console.error(error.message);
+    Deno.exit(1);
+  });
+  const kept = from === "earliest"
+    ? (await link.topics(pattern)).reduce((sum, { first, next }) => sum + next - first, 0)
+    : 0;
+  const subscription = link.subscribe(pattern, { from: from === "earliest" ? "earliest" : "latest" });
+  await subscription.ready;
+  return { kept, events: subscription.events() };
+}
+
+async function listenToGroup() {
+  const heard = Promise.withResolvers<void>();
+  const subscription = await subscribeMulticast(endpoint, {
+    patterns: [pattern],
+    onSender: () => heard.resolve(),
+    through: worsen,
+  });
+  await heard.promise;
+  return { kept: 0, events: subscription.events() };
+}
+
+/** What comes from a port, less some of it. */
+function worsen(port: DatagramPort): DatagramPort {
+  const random = new Random(ports.length);
+  const faulty = new FaultyPort(port, { loss, reorder: 0, duplicate: 0 }, () => random.next());
+  ports.push(faulty);
+  return faulty;
+}
+
 async function receive(): Promise<void> {
-  for await (const event of subscription.events()) {
+  for await (const event of events) {
     if (event.kind === "batch") receiveBatch(event);
     else if (event.kind === "gap") {
       report({ kind: "gap", why: `${event.topic}: ${event.lost} messages ${event.reason}` });
@@ -113,6 +145,9 @@ function tell(): void {
   report({ kind: "progress", messages, bytes });
   report({ kind: "seen", recent: latencyOf(recent), all: latencyOf(all), busiest: busiest() });
   recent.clear();
+  if (ports.length === 0) return;
+  const sum = (which: "received" | "lost") => ports.reduce((sum, { counts }) => sum + counts[which], 0);
+  report({ kind: "network", datagrams: sum("received"), lost: sum("lost") });
 }
 
 function busiest(): Quote[] {

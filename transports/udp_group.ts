@@ -4,10 +4,8 @@
  * @module
  */
 
-import { checksumSeal, type Seal } from "../core/datagram.ts";
-import { encryptedSeal, type GroupRole } from "../core/encrypted_seal.ts";
+import type { GroupPorts } from "../core/datagram_port.ts";
 import { UsageError } from "../core/errors.ts";
-import type { GroupPorts } from "../core/group_subscription.ts";
 import { formatAddress, parseEndpoint } from "./endpoint.ts";
 import {
   defaultInterface,
@@ -16,7 +14,6 @@ import {
   loopbackInterface,
   type NetworkInterface,
 } from "./interfaces.ts";
-import { platform } from "./platform.ts";
 import { joinGroup, openUdp } from "./udp.ts";
 
 /** The group that is meant when none is named. */
@@ -117,11 +114,6 @@ export async function openReceiver({ host, port, interface: chosen }: Group): Pr
   const local = interfaces.every(isLoopbackInterface);
   const shared = await joinGroup(host, port, interfaces);
   return { group: [shared], own: openUdp(local ? "127.0.0.1" : host.includes(":") ? "::" : "0.0.0.0", 0) };
-}
-
-/** What protects a group's datagrams. @param key 32 bytes, or `null` for no encryption */
-export function sealOf(key: Uint8Array | null, role: GroupRole): Seal {
-  return key === null ? checksumSeal(platform) : encryptedSeal(platform, key, role);
 }
 
 function isMulticast(host: string): boolean {

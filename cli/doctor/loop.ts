@@ -7,6 +7,7 @@
 
 import { idLength } from "../../core/bytes.ts";
 import { groupId } from "../../core/datagram.ts";
+import { sealOf } from "../../core/encrypted_seal.ts";
 import type { Address } from "../../core/datagram_port.ts";
 import type { SubscriptionEvent } from "../../core/events.ts";
 import { GroupSender, type GroupSenderCounts } from "../../core/group_sender.ts";
@@ -21,7 +22,6 @@ import { isLoopbackInterface, type NetworkInterface } from "../../transports/int
 import { memoryListener } from "../../transports/memory.ts";
 import { platform } from "../../transports/platform.ts";
 import { joinGroup, openGroup, openUdp, udpAddress } from "../../transports/udp.ts";
-import { sealOf } from "../../transports/udp_group.ts";
 import { within } from "./within.ts";
 
 /** How a loop is made. */
@@ -91,7 +91,7 @@ export async function openLoop({ host, by, ttl, largest, rate, key }: LoopOption
   stack.use(
     new GroupSubscription(platform, { group: [shared], own }, {
       group,
-      seal: sealOf(key, "receiver"),
+      seal: sealOf(platform, key, "receiver"),
       patterns: [],
       repair: true,
       largest,
@@ -101,7 +101,7 @@ export async function openLoop({ host, by, ttl, largest, rate, key }: LoopOption
   const server = stack.use(new Server({ platform }));
   const session = new Uint8Array(idLength);
   platform.random(session);
-  const sender = new GroupSender<Address>(platform, server.topics, sealOf(key, "sender"), {
+  const sender = new GroupSender<Address>(platform, server.topics, sealOf(platform, key, "sender"), {
     group,
     session,
     patterns: [new Pattern("#")],

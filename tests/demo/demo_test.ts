@@ -16,10 +16,12 @@ Deno.test("the demo runs, every end has the same, and it says so", async () => {
   assert(!stdout.includes("\x1b"));
   assertMatch(stdout, /^ {2}1 s {2}published [\d,]+\/s {3}live [\d,]+\/s, p50 /m);
   assertMatch(stdout, /joined at 0\.8 s, --from earliest: [\d,]+ kept ones in /);
-  assertStringIncludes(stdout, "✓ every topic has the same count and the same CRC-32 at all three");
+  assertStringIncludes(stdout, "✓ every topic has the same count and the same CRC-32 at all four");
   const [publisher, ...others] = [...stdout.matchAll(/^ (\w+) +([\d,]+) +400 {2}([0-9a-f]{8})/gm)];
-  assertEquals(others.map(([, name]) => name), ["live", "late"]);
+  assertEquals(others.map(([, name]) => name), ["live", "late", "multicast"]);
   for (const other of others) assertEquals(other.slice(2), publisher!.slice(2));
+  const [, datagrams, lost] = /of ([\d,]+) datagrams ([\d,]+) lost on purpose, and sent again/.exec(stdout)!;
+  assert(Number(lost) > 0 && Number(datagrams!.replaceAll(",", "")) > Number(lost), stdout);
   // 10,000 a second, and more after the bell: less would be a demo of something else.
   assert(Number(publisher![2]!.replaceAll(",", "")) > 10_000, stdout);
 });

@@ -17,6 +17,9 @@ function sceneAt(seconds: number): Scene {
     scene.late.track.add(seconds, 12_345_678);
     Object.assign(scene.late, { joined: true, latency, caughtUp: { messages: 1_234_567, milliseconds: 1_234 } });
   }
+  Object.assign(scene.multicast!, { joined: true, latency });
+  scene.multicast!.track.add(Math.max(seconds, 0.1), 12_345_678);
+  if (seconds > 1) scene.multicast!.network = { datagrams: 1_234_567, lost: 12_345 };
   scene.busiest = Array.from({ length: 8 }, (_, i) => ({
     symbol: `SYM${i}`,
     ticks: 1_000 - i,
@@ -35,6 +38,17 @@ Deno.test("the picture fits into 80 columns, at every moment and with any of its
     }
     assertEquals(picture(scene, styleFor(true)).length, picture(scene, styleFor(false)).length);
   }
+});
+
+Deno.test("where no multicast is heard the picture says so, and the verdict is about the others", () => {
+  const scene = sceneAt(5);
+  assertStringIncludes(picture(scene, styleFor(false)).join("\n"), "1,234,567 datagrams 12,345 lost on purpose");
+  scene.multicast = null;
+  scene.faults = [];
+  const lines = [...picture(scene, styleFor(false)), ...verdict(scene, styleFor(false)), secondLine(scene)].join("\n");
+  assertStringIncludes(lines, "no multicast is heard on this machine: see `stream doctor`");
+  assertStringIncludes(lines, "at all three");
+  assert(!/^ multicast/m.test(lines));
 });
 
 Deno.test("without colours there is no control sequence", () => {
