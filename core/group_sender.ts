@@ -198,10 +198,10 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
 
   proven(from: A, now: number): void {
     if (this.#options.unicast !== true) return;
-    const first = this.#receiver === null;
+    const waited = this.#mute(now);
     this.#receiver = from;
     this.#provenAt = now;
-    if (first) this.#beatBy(now);
+    if (waited) this.#beatBy(now);
   }
 
   again(ranges: readonly AskedRange[], from: A, now: number): void {

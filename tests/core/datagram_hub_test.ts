@@ -115,6 +115,39 @@ Deno.test("many deliveries over one port are kept apart", async () => {
   assertEquals(two.came(), []);
 });
 
+Deno.test("who is silent for a minute is sent nothing more; when it asks again, everything since then", async () => {
+  await using test = new DatagramServer();
+  const from = await publisher(test);
+  const one = await test.subscriber();
+  const cookie = await one.prove();
+  await from.publish("a", "1");
+  await test.world.run(59_000);
+  await from.publish("a", "2");
+  await test.world.run(500);
+  assertEquals(one.texts(), ["1", "2"]);
+  await test.world.run(1_000);
+  one.came();
+  await from.publish("a", "3");
+  await test.world.run(300_000);
+  assertEquals(one.came(), []);
+  await one.ask({ cookie });
+  const came = one.came();
+  assertEquals(came[0]?.frames[0]?.frame, "BEAT");
+  assertEquals(textsOf(came), ["3"]);
+});
+
+Deno.test("who is silent for a minute gets a heartbeat as soon as it asks again, even when there is nothing new", async () => {
+  await using test = new DatagramServer();
+  const one = await test.subscriber();
+  const cookie = await one.prove();
+  await test.world.run(100_000);
+  one.came();
+  await one.ask({ cookie });
+  assertEquals(frameNames(one), new Set(["BEAT"]));
+  await test.world.run(10_000);
+  assertLess(7, one.came().length);
+});
+
 Deno.test("a subscriber that comes from another address is sent to there, once it has proven that one", async () => {
   await using test = new DatagramServer();
   const from = await publisher(test);
