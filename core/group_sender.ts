@@ -119,7 +119,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   readonly #repairPacer: Pacer;
   /** Where everything goes, if not to a group; `null` until that is proven. */
   #receiver: A | null = null;
-  #provenAt = -Infinity;
+  /** When it last asked for something; at first, when this began. */
+  #askedAt: number;
   #beatAt: number;
   #beatPause = firstBeat;
   #adaptAt: number;
@@ -147,13 +148,18 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#pacer = new Pacer(rate, burst * largest, now);
     this.#newPacer = new Pacer(rate, burst * largest, now);
     this.#repairPacer = new Pacer(rate * repairShare, burst * largest, now);
-    this.#beatAt = this.#adaptAt = this.movedAt = now;
+    this.#askedAt =
+      this.#beatAt =
+      this.#adaptAt =
+      this.movedAt =
+        now;
     for (const topic of topics.matching(this.patterns)) this.#join(topic, topic.log.nextSequence);
     topics.addInterest(this);
   }
 
   get holds(): boolean {
-    return this.#options.wait && this.platform.now() >= this.#penaltyUntil;
+    const now = this.platform.now();
+    return this.#options.wait && now >= this.#penaltyUntil && !this.#silent(now);
   }
 
   expelled(): void {
@@ -200,7 +206,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     if (this.#options.unicast !== true) return;
     const waited = this.#mute(now);
     this.#receiver = from;
-    this.#provenAt = now;
+    this.#askedAt = now;
     if (waited) this.#beatBy(now);
   }
 
@@ -283,7 +289,12 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
 
   /** Whether there is nobody to send to. */
   #mute(now: number): boolean {
-    return this.#options.unicast === true && now - this.#provenAt > unicastSilence;
+    return this.#options.unicast === true && (this.#receiver === null || this.#silent(now));
+  }
+
+  /** Whether the one that everything goes to has not been heard for long. */
+  #silent(now: number): boolean {
+    return this.#options.unicast === true && now - this.#askedAt > unicastSilence;
   }
 
   #isNew(bytes: Uint8Array, view: DataView, start: number): boolean {

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
+import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
 import { noId } from "../../core/bytes.ts";
 import { Policy, unsubscribe } from "../../core/control.ts";
@@ -193,6 +193,29 @@ Deno.test("a port that fails to receive is used again soon", async () => {
   // And nothing waits for it once the server is closed.
   test.network.at(serverAddress).fail("the network is down");
   await test.world.run(10);
+});
+
+Deno.test("with the policy wait publishers are held for a subscriber, but not for one that was silent for a minute", async () => {
+  await using test = new DatagramServer({ limits: { retain: 4 * KiB, maxWait: 5_000 } });
+  const { topics } = test.server;
+  const from = await publisher(test);
+  const one = await test.subscriber({ policy: Policy.wait });
+  const publish = async () => {
+    await from.publish("a", ...Array(20).fill("x".repeat(500)));
+    return topics.blocked.size > 0;
+  };
+  assert(await publish(), "it has not said yet where it is");
+  const cookie = await one.prove();
+  await test.world.run(500);
+  assertEquals([topics.blocked.size, one.texts().length], [0, 20]);
+  await test.world.run(70_000);
+  assert(!await publish());
+  await one.ask({ cookie });
+  await test.world.run(500);
+  assertLess(one.texts().length, 20);
+  await publish();
+  await test.world.run(500);
+  assertEquals([topics.blocked.size, one.texts().length], [0, 20]);
 });
 
 /** Something that a stranger may do. */
