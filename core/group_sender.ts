@@ -237,6 +237,11 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     return this.#finishing && !this.#packer.unsent && this.#repairs.length === 0 && this.#beatPause >= lastBeat;
   }
 
+  /** Whether it keeps memory that the logs have given up, for what it has begun to send. */
+  get keepsDropped(): boolean {
+    return this.#packer.keepsDropped;
+  }
+
   /**
    * Makes the next datagram, if one may go now; {@linkcode to} says who gets it.
    *
