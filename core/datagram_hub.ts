@@ -57,6 +57,11 @@ export class Delivery {
     return this.#sender.finished;
   }
 
+  /** Whether it keeps memory that the logs have given up. */
+  get keepsDropped(): boolean {
+    return this.#sender.keepsDropped;
+  }
+
   /** Sends nothing new, or again. */
   pause(paused: boolean): void {
     this.#sender.paused = paused;

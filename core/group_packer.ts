@@ -49,6 +49,11 @@ export class GroupPacker {
     return this.#carried.segment !== null || this.#queue.length > 0;
   }
 
+  /** Whether a part of a datagram to come stands in memory that the logs have given up. */
+  get keepsDropped(): boolean {
+    return this.#carried.segment?.dropped === true;
+  }
+
   /** A cursor has something. */
   add(cursor: GroupCursor): void {
     if (cursor.queued) return;

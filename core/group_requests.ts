@@ -72,11 +72,13 @@ export class GroupRequests<A extends { readonly text: string }> {
 
   /** The frames of a datagram that a receiver sent. */
   received(bytes: Uint8Array, view: DataView, start: number, end: number, from: A, now: number): void {
+    // A datagram gets one cookie, however many requests it has: more would be more bytes than it has itself.
+    const most = Math.min(mostAnswers, this.#answers.length + 1);
     const whole = eachFrame(view, start, end, (start, end) => {
       if (view.getUint8(start + at.type) !== frames.GroupFrameType.repair) return;
       try {
         this.#body.open(bytes, view, start + view.getUint8(start + at.header), end);
-        this.#request(frames.repair.read(this.#body), from, now);
+        this.#request(frames.repair.read(this.#body), from, now, most);
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error;
         this.malformed++;
@@ -92,7 +94,8 @@ export class GroupRequests<A extends { readonly text: string }> {
     return to;
   }
 
-  #request(request: ReturnType<typeof frames.repair.read>, from: A, now: number): void {
+  /** @param most cookies may wait after it */
+  #request(request: ReturnType<typeof frames.repair.read>, from: A, now: number, most: number): void {
     const { target, cookie, nonce, ranges, topics } = request;
     const count = ranges.reduce((sum, { count }) => sum + count, 0);
     const few = ranges.length <= mostRanges && count <= mostAsked && topics.length <= mostNames;
@@ -102,7 +105,7 @@ export class GroupRequests<A extends { readonly text: string }> {
       this.malformed++;
     } else if (!this.#cookies.valid(cookie, from.text, now)) {
       this.unproven++;
-      if (this.#answers.length < mostAnswers) this.#answers.push({ to: from, nonce });
+      if (this.#answers.length < most) this.#answers.push({ to: from, nonce });
     } else {
       this.accepted++;
       this.#asked.proven(from, now);

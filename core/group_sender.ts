@@ -122,7 +122,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   readonly #repairPacer: Pacer;
   /** Where everything goes, if not to a group; `null` until that is proven. */
   #receiver: A | null = null;
-  #provenAt = -Infinity;
+  /** When it last asked for something; at first, when this began. */
+  #askedAt: number;
   #beatAt: number;
   #beatPause = firstBeat;
   #adaptAt: number;
@@ -152,13 +153,18 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#pacer = new Pacer(rate, burst * largest, now);
     this.#newPacer = new Pacer(rate, burst * largest, now);
     this.#repairPacer = new Pacer(rate * repairShare, burst * largest, now);
-    this.#beatAt = this.#adaptAt = this.movedAt = now;
+    this.#askedAt =
+      this.#beatAt =
+      this.#adaptAt =
+      this.movedAt =
+        now;
     for (const topic of topics.matching(this.patterns)) this.#join(topic, topic.log.nextSequence);
     topics.addInterest(this);
   }
 
   get holds(): boolean {
-    return this.#options.wait && this.platform.now() >= this.#penaltyUntil;
+    const now = this.platform.now();
+    return this.#options.wait && now >= this.#penaltyUntil && !this.#silent(now);
   }
 
   expelled(): void {
@@ -205,10 +211,10 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
 
   proven(from: A, now: number): void {
     if (this.#options.unicast !== true) return;
-    const first = this.#receiver === null;
+    const waited = this.#mute(now);
     this.#receiver = from;
-    this.#provenAt = now;
-    if (first) this.#beatBy(now);
+    this.#askedAt = now;
+    if (waited) this.#beatBy(now);
   }
 
   again(ranges: readonly AskedRange[], from: A, now: number): void {
@@ -236,6 +242,11 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   get finished(): boolean {
     if (this.#finishing && this.#mute(this.platform.now())) return true;
     return this.#finishing && !this.#packer.unsent && this.#repairs.length === 0 && this.#beatPause >= lastBeat;
+  }
+
+  /** Whether it keeps memory that the logs have given up, for what it has begun to send. */
+  get keepsDropped(): boolean {
+    return this.#packer.keepsDropped;
   }
 
   /**
@@ -290,7 +301,12 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
 
   /** Whether there is nobody to send to. */
   #mute(now: number): boolean {
-    return this.#options.unicast === true && now - this.#provenAt > unicastSilence;
+    return this.#options.unicast === true && (this.#receiver === null || this.#silent(now));
+  }
+
+  /** Whether the one that everything goes to has not been heard for long. */
+  #silent(now: number): boolean {
+    return this.#options.unicast === true && now - this.#askedAt > unicastSilence;
   }
 
   #open(bytes: Uint8Array, view: DataView, start: number, end: number): DatagramFault | null {

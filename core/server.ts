@@ -275,7 +275,7 @@ export class Server implements AsyncDisposable {
   #closeOldestPin(): boolean {
     let oldest: ServerSession | null = null;
     for (const session of this.#sessions.keys()) {
-      if (session.pinned?.dropped && session.lastProgress < (oldest?.lastProgress ?? Infinity)) oldest = session;
+      if (session.keepsDropped && session.lastProgress < (oldest?.lastProgress ?? Infinity)) oldest = session;
     }
     oldest?.abort(Code.memory);
     return oldest !== null;

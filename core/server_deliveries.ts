@@ -97,6 +97,11 @@ export class ServerDeliveries {
     return this.#deliveries.values().every(({ finished }) => finished);
   }
 
+  /** Whether one keeps memory that the logs have given up. */
+  get keepsDropped(): boolean {
+    return this.#deliveries.values().some(({ keepsDropped }) => keepsDropped);
+  }
+
   /** Lets go of everything. */
   close(): void {
     for (const delivery of this.#deliveries.values()) delivery.close();

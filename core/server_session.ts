@@ -94,6 +94,11 @@ export class ServerSession extends Session implements SubscribingSession {
     this.output.filter(keep);
   }
 
+  /** Whether memory that the logs have given up is kept for what it has begun to write, or to deliver. */
+  get keepsDropped(): boolean {
+    return this.pinned?.dropped === true || this.#deliveries?.keepsDropped === true;
+  }
+
   refusal(subscription: number): Code | null {
     const kinds = [this.#subscriptions, this.#deliveries];
     if (kinds.some((kind) => kind?.has(subscription))) return Code.subscriptionInUse;

@@ -33,7 +33,9 @@ export class DatagramServer extends TestServer {
   constructor(options: Omit<Partial<ServerOptions>, "platform"> = {}, seed = 1) {
     const world = new World(seed);
     const network = new DatagramNetwork(world, seed);
-    super({ openDatagrams: network.open, ...options }, world);
+    // Peers do not answer when they are pinged.
+    const limits = { idleTimeout: Infinity, ...options.limits };
+    super({ openDatagrams: network.open, ...options, limits }, world);
     this.network = network;
   }
 
@@ -49,6 +51,9 @@ export class DatagramServer extends TestServer {
 
   override async [Symbol.asyncDispose](): Promise<void> {
     this.network[Symbol.dispose]();
+    this.server.close();
+    // What waits for its turn has it.
+    await this.world.run(1);
     await super[Symbol.asyncDispose]();
   }
 }

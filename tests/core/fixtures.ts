@@ -102,7 +102,8 @@ export class VirtualPlatform implements Platform {
   }
 
   turn(callback: () => void): void {
-    this.after(0, callback);
+    // Time goes on in each: who waits turn by turn would wait for ever.
+    this.after(0.05, callback);
   }
 
   soon(callback: () => void): void {

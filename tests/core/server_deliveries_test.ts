@@ -3,6 +3,7 @@ import { Code } from "../../core/codes.ts";
 import { datagrams, hello, pause, Policy, preamble, resume, subscribe, unsubscribe } from "../../core/control.ts";
 import { FrameType } from "../../core/frame.ts";
 import { DatagramServer, textsOf, wanting } from "./datagram_subscriber.ts";
+import { KiB, MiB } from "./fixtures.ts";
 import { controlFrame, idOf, Peer, publisher, serverAddress, subscribing, TestServer } from "./world.ts";
 
 const pattern = (...patterns: string[]) => ({ patterns: patterns.map((pattern) => ({ pattern })) });
@@ -215,4 +216,29 @@ Deno.test("a shutdown does not wait for what is asked for while it goes on", asy
   await peer.request(resume, { subscription: 1 });
   await test.world.wait(drained);
   assertLess(test.world.now() - began, 3000);
+});
+
+Deno.test("memory: a connection is closed whose delivery stands in the oldest memory, and publishers go on", async () => {
+  await using test = new DatagramServer({
+    limits: { memory: 6 * MiB, retain: 64 * KiB, maxMessage: MiB },
+    datagramRate: 10_000,
+  });
+  const from = await publisher(test);
+  const peers = [];
+  for (let i = 0; i < 10 && test.closes("memory") === 0; i++) {
+    const one = await test.subscriber();
+    await one.prove();
+    await from.publish("a", "x".repeat(MiB - 1000));
+    // It has begun with the message, and will not end.
+    await test.world.run(10);
+    await one.peer.request(pause, { subscription: 1 });
+    peers.push(one.peer);
+  }
+  const closed = peers.filter(({ closed }) => closed).length;
+  assert(closed >= 1 && closed < peers.length, `${closed} of ${peers.length}`);
+  assert(peers.slice(0, closed).every(({ closed }) => closed), "those who paused first");
+  await from.publish("a", "y");
+  await test.world.run(100);
+  assertEquals((await from.peer.asked()).map(({ frame }) => frame).filter((frame) => frame !== "ACK"), []);
+  assertEquals(test.server.topics.blocked.size, 0);
 });
