@@ -20,6 +20,8 @@ export interface TopicEvents {
   epoch?(epoch: string): void;
   /** Whether a topic's messages are wanted at all. */
   wants(topic: string): boolean;
+  /** A topic that is wanted has this id on the server: told before anything else of it. One that comes again has another. */
+  named?(topic: string, id: number): void;
   /** A frame of messages; those below `floor` came before. */
   frame(topic: string, bytes: Uint8Array, view: DataView, start: number, end: number, floor: number): void;
   /** Messages will not come; a `last` of 0 when it is not known how many. `code` says why. */
@@ -109,7 +111,9 @@ export class GroupTopics {
 
   #name({ id, name, born, start }: BeatTopic): void {
     // What joined when this receiver was there is to come from its first message on.
-    const topic = { name, wanted: this.#events.wants(name), next: born >= this.#first ? start : 0, losses: 0 };
+    const wanted = this.#events.wants(name);
+    const topic = { name, wanted, next: born >= this.#first ? start : 0, losses: 0 };
+    if (wanted) this.#events.named?.(name, id);
     this.#known.set(id, topic);
     const held = this.#held.get(id);
     if (held === undefined) return;
