@@ -8,6 +8,7 @@ import { readU64 } from "./bytes.ts";
 import { Code } from "./codes.ts";
 import { at } from "./frame.ts";
 import type { BeatTopic } from "./group_frames.ts";
+import { topicFault } from "./pattern.ts";
 
 /** The most bytes of frames that are kept until their topic is announced. */
 const mostHeld = 1024 * 1024;
@@ -111,7 +112,7 @@ export class GroupTopics {
 
   #name({ id, name, born, start }: BeatTopic): void {
     // What joined when this receiver was there is to come from its first message on.
-    const wanted = this.#events.wants(name);
+    const wanted = topicFault(name) === null && this.#events.wants(name);
     const topic = { name, wanted, next: born >= this.#first ? start : 0, losses: 0 };
     if (wanted) this.#events.named?.(name, id);
     this.#known.set(id, topic);

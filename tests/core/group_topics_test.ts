@@ -34,3 +34,14 @@ Deno.test("group topics: a topic's id is told once, before anything else of it, 
   frame(4, 1);
   assertEquals(told, ["a is 1", "a 1", "b is 2", "b 1-2", "b 3", "a is 4", "a 1"]);
 });
+
+Deno.test("group topics: a name that no topic can have is nobody's, and what comes under it is not wanted", () => {
+  const names = ["", "#", "a/#/b", "a/+", "a//b", "a\nb", "x".repeat(256)];
+  const { told, frame, named } = heard();
+  for (const [index, name] of names.entries()) {
+    frame(index + 1, 1);
+    named([index + 1, name]);
+    frame(index + 1, 2);
+  }
+  assertEquals(told, []);
+});
