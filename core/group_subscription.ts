@@ -67,6 +67,7 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
   readonly patterns: readonly string[];
   /** What came and was dropped, and what was asked for, in number. */
   readonly receiver: GroupReceiver<Address>;
+  readonly #platform: Platform;
   readonly #patterns: readonly Pattern[];
   readonly #options: GroupSubscriptionOptions;
   readonly #inbox = new GroupInbox(() => this.#arrive());
@@ -83,6 +84,7 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
   /** Takes the ports over, and receives from now on. */
   constructor(platform: Platform, ports: GroupPorts, options: GroupSubscriptionOptions) {
     const { seal, group, repair, largest } = options;
+    this.#platform = platform;
     this.patterns = options.patterns;
     this.#patterns = options.patterns.map((pattern) => new Pattern(pattern));
     this.#options = options;
@@ -134,8 +136,7 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
   async close(): Promise<void> {
     if (!this.#left) {
       this.#left = true;
-      this.#listener[Symbol.dispose]();
-      this.#logs?.close();
+      this.#end();
       this.#inbox.clear();
       this.#arrive();
     }
@@ -203,13 +204,33 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
     if (!ended) this.#inbox.miss(this.patterns.join(" "), Code.senderLost);
   }
 
+  /** As for a subscription to a server, an error in `onEvent` ends it, and is nobody's to catch. */
+  #tellAll(tell: () => void): void {
+    try {
+      tell();
+    } catch (error) {
+      this.close();
+      this.#platform.soon(() => {
+        throw error;
+      });
+    }
+  }
+
+  /** What was received is still read, then the error. */
   #fail(error: Error): void {
-    this.#error = error;
+    this.#error ??= error;
+    this.#end();
     this.#arrive();
   }
 
+  /** Receives nothing more. */
+  #end(): void {
+    this.#listener[Symbol.dispose]();
+    this.#logs?.close();
+  }
+
   #arrive(): void {
-    this.#tell?.();
+    if (this.#tell !== null) this.#tellAll(this.#tell);
     const arrived = this.#arrived;
     this.#arrived = null;
     arrived?.();

@@ -102,7 +102,8 @@ export class VirtualPlatform implements Platform {
   }
 
   turn(callback: () => void): void {
-    this.after(0, callback);
+    // It takes a little time, or who waits turn by turn for a moment to come would wait for ever.
+    this.after(0.1, callback);
   }
 
   soon(callback: () => void): void {
