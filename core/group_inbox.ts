@@ -46,9 +46,8 @@ export class GroupInbox {
     return source;
   }
 
-  /** A sender has nothing more. What was lost of it is reported now: nobody would later. */
+  /** A sender has nothing more. */
   close(source: InboxSource): void {
-    source.tell(true);
     this.#sources.delete(source);
     this.#arrived();
   }
@@ -127,6 +126,12 @@ export class InboxSource implements Sink {
 
   room(): Promise<void> | null {
     return this.#to.room();
+  }
+
+  /** Nothing more comes: what was lost is reported now, since nobody would later. */
+  close(): void {
+    this.tell(true);
+    this.#to.close(this);
   }
 
   /** Reports what was lost, as far as there is room for it, or `anyway`. */

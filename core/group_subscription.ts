@@ -14,10 +14,11 @@ import { UsageError } from "./errors.ts";
 import { type Readable, readBatches, readEvents, readMessages, type SubscriptionEvent, tellEvents } from "./events.ts";
 import { GroupInbox, type InboxSource } from "./group_inbox.ts";
 import { GroupListener } from "./group_listener.ts";
+import { GroupLogs } from "./group_logs.ts";
 import { GroupReceiver } from "./group_receiver.ts";
 import type { TopicEvents } from "./group_topics.ts";
 import { largestMessage } from "./limits.ts";
-import { LogRepair, type RepairLink } from "./log_repair.ts";
+import type { LogRepair, RepairLink } from "./log_repair.ts";
 import { Pattern } from "./pattern.ts";
 import type { StartPoint } from "./subscription.ts";
 
@@ -75,7 +76,7 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
   readonly #options: GroupSubscriptionOptions;
   readonly #inbox = new GroupInbox(() => this.#arrive());
   readonly #listener: GroupListener;
-  readonly #log: LogRepair | null = null;
+  readonly #logs: GroupLogs | null = null;
   readonly #readable: Readable;
   readonly #tell: (() => void) | null;
   readonly #senders = new Map<string, Sender>();
@@ -92,6 +93,7 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
    */
   constructor(platform: Platform, ports: GroupPorts, options: GroupSubscriptionOptions) {
     const { seal, group, repair, largest } = options;
+    this.#platform = platform;
     this.patterns = options.patterns;
     this.#patterns = options.patterns.map((pattern) => new Pattern(pattern));
     this.#options = options;
@@ -115,8 +117,8 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
     this.#listener = new GroupListener(platform, this.receiver, ports.group, ports.own);
     if (options.log !== undefined) {
       const { link, from } = options.log;
-      this.#log = new LogRepair(link, this.patterns.length > 0 ? this.patterns : ["#"], from, this.#inbox.open());
-      this.#log.begin().catch((error) => this.fail(error));
+      this.#logs = new GroupLogs(link, from, () => this.#inbox.open());
+      this.#logs.begin(this.patterns.length > 0 ? this.patterns : ["#"]).catch((error) => this.fail(error));
     }
     this.#running = this.#listener.run().catch((error) => this.fail(error));
   }
@@ -150,6 +152,7 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
   /** Nothing more will come: reading ends with the error, behind what has come. */
   fail(error: Error): void {
     this.#error ??= error;
+    this.#end();
     this.#arrive();
   }
 
@@ -157,8 +160,7 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
   async close(): Promise<void> {
     if (!this.#left) {
       this.#left = true;
-      this.#listener[Symbol.dispose]();
-      this.#log?.close();
+      this.#end();
       this.#inbox.clear();
       this.#arrive();
     }
@@ -200,28 +202,32 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
     };
   }
 
-  #joined(sender: string, from: Address): TopicEvents {
-    const own = this.#inbox.open();
-    this.#senders.set(sender, { from, source: own });
+  #joined(name: string, from: Address): TopicEvents {
+    const source = this.#inbox.open();
+    const sender: Sender = { from, source, epoch: null };
+    this.#senders.set(name, sender);
     this.#options.onSender?.(from, true);
-    let to: Pick<TopicEvents, "frame" | "gap" | "begins"> = own;
+    let repair: LogRepair | null = null;
     return {
       epoch: (epoch) => {
-        if (this.#log === null) return;
-        if (this.#log.carries(epoch)) to = this.#log;
-        else this.#options.onForeign?.(from);
+        if (this.#logs === null) return;
+        if (!this.#logs.mayReach(epoch)) this.#options.onForeign?.(from);
+        repair = this.#logs.join(epoch);
+        sender.epoch = epoch;
       },
       wants: (topic) => this.#patterns.length === 0 || this.#patterns.some((pattern) => pattern.matches(topic)),
-      begins: (topic, sequence) => to.begins?.(topic, sequence),
-      frame: (topic, bytes, view, start, end, floor) => to.frame(topic, bytes, view, start, end, floor),
-      gap: (topic, first, last, code) => to.gap(topic, first, last, code),
+      named: (topic, id) => repair?.named(topic, id),
+      begins: (topic, sequence) => repair?.begins(topic, sequence),
+      frame: (topic, bytes, view, start, end, floor) => (repair ?? source).frame(topic, bytes, view, start, end, floor),
+      gap: (topic, first, last, code) => (repair ?? source).gap(topic, first, last, code),
     };
   }
 
-  #senderLeft(sender: string, ended: boolean): void {
-    const { from, source } = this.#senders.get(sender)!;
-    this.#senders.delete(sender);
-    this.#inbox.close(source);
+  #senderLeft(name: string, ended: boolean): void {
+    const { from, source, epoch } = this.#senders.get(name)!;
+    this.#senders.delete(name);
+    source.close();
+    if (epoch !== null) this.#logs?.leave(epoch);
     this.#options.onSender?.(from, false);
     if (!ended) this.#inbox.miss(this.patterns.join(" "), Code.senderLost);
   }
@@ -234,8 +240,26 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
     this.#options.onPause?.(behind);
   }
 
+  /** As for a subscription to a server, an error in `onEvent` ends it, and is nobody's to catch. */
+  #tellAll(tell: () => void): void {
+    try {
+      tell();
+    } catch (error) {
+      this.close();
+      this.#platform.soon(() => {
+        throw error;
+      });
+    }
+  }
+
+  /** Receives nothing more. */
+  #end(): void {
+    this.#listener[Symbol.dispose]();
+    this.#logs?.close();
+  }
+
   #arrive(): void {
-    this.#tell?.();
+    if (this.#tell !== null) this.#tellAll(this.#tell);
     this.#pace();
     const arrived = this.#arrived;
     this.#arrived = null;
@@ -247,4 +271,6 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
 interface Sender {
   readonly from: Address;
   readonly source: InboxSource;
+  /** Of its server, where that has a log to repair from. */
+  epoch: string | null;
 }

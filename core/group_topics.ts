@@ -21,6 +21,8 @@ export interface TopicEvents {
   epoch?(epoch: string): void;
   /** Whether a topic's messages are wanted at all. */
   wants(topic: string): boolean;
+  /** A topic that is wanted has this id on the server: told before anything else of it. One that comes again has another. */
+  named?(topic: string, id: number): void;
   /** All messages of a topic come from this one on, as the sender says: what was before was not for this session. */
   begins?(topic: string, sequence: number): void;
   /** A frame of messages; those below `floor` came before. */
@@ -115,6 +117,7 @@ export class GroupTopics {
     // What a stranger calls a topic goes no further unless it is a name.
     const wanted = topicFault(name) === null && this.#events.wants(name);
     const topic = { name, wanted, next: born >= this.#first ? start : 0, losses: 0 };
+    if (wanted) this.#events.named?.(name, id);
     this.#known.set(id, topic);
     if (topic.wanted && topic.next > 0) this.#events.begins?.(name, topic.next);
     const held = this.#held.get(id);

@@ -1,78 +1,63 @@
 /**
- * Brings what a group's receiver misses from the log of the sender's server, over a link: long gaps, and what was sent before
- * it joined.
+ * Brings what a group's receiver misses of one server from its log, over a link: what the group cannot repair, and what was
+ * sent before the receiver joined.
  *
- * A topic is either up to date, and its frames pass through as the group brings them; or behind: then a subscription to
- * that topic alone brings what is missing, while the group's frames are held. Where the two meet, it is up to date again.
+ * A subscription to a topic alone brings what is missing of it, until that meets what the group has brought since.
  *
  * @module
  */
 
 import { readU64 } from "./bytes.ts";
 import { Code } from "./codes.ts";
+import { ProtocolError, RefusedError, TransportError } from "./errors.ts";
 import { at } from "./frame.ts";
-import type { TopicEvents } from "./group_topics.ts";
 import type { Link } from "./link.ts";
+import { MemoryBudget } from "./memory.ts";
 import { Queue } from "./queue.ts";
+import { type Receiver, RepairedTopic } from "./repaired_topic.ts";
 import type { StartPoint, Subscription } from "./subscription.ts";
 
-/** Bytes of frames that are held for topics that are behind. What there is no room for comes over the link, too. */
-const mostHeld = 16 * 1024 * 1024;
+/** Bytes that are held of topics that are behind. What there is no room for comes over the link, too. */
+export const mostHeld = 16 * 1024 * 1024;
 /** Topics that are brought up to date at the same time. */
 const mostAtOnce = 32;
+/** A topic that gets nowhere for so many milliseconds is given up: the link is lost, or the server does not answer. */
+const patience = 30_000;
 
 /** Who gets what comes, from the group or the link. */
-export interface Sink extends Pick<TopicEvents, "frame" | "gap"> {
+export interface Sink extends Receiver {
   /** Waits until there is room for more; what a group brings does not wait. */
   room(): Promise<void> | null;
+  /** Nothing more comes. */
+  close(): void;
 }
 
 /** What a repair needs of its link. */
-export type RepairLink = Pick<Link, "subscribe" | "topics" | "welcome">;
+export type RepairLink = Pick<Link, "subscribe" | "topics" | "welcome" | "platform">;
 
-interface HeldFrame {
-  readonly bytes: Uint8Array;
-  readonly sequence: number;
-  readonly next: number;
-  readonly floor: number;
-}
-
-interface RepairedTopic {
-  readonly name: string;
-  /** Sequence of the next message to give on; 0 while that is not known. */
-  next: number;
-  behind: boolean;
-  /** While it is behind: where to begin, and the last message that the link has to bring. */
-  from: StartPoint;
-  until: number;
-  held: HeldFrame[];
-}
-
-/** The log behind a group, as one receiver uses it. */
+/** The log of one life of a server, as one receiver of its group uses it. */
 export class LogRepair {
   readonly #link: RepairLink;
-  readonly #patterns: readonly string[];
+  readonly #epoch: string;
+  readonly #from: StartPoint;
   readonly #sink: Sink;
-  #from: StartPoint;
-  /** Of the server whose topics these are. */
-  #epoch: string;
   readonly #topics = new Map<string, RepairedTopic>();
-  readonly #waiting = new Queue<RepairedTopic>();
+  readonly #waiting = new Queue<{ readonly topic: RepairedTopic; readonly from: StartPoint }>();
   readonly #active = new Set<Subscription>();
-  #heldBytes = 0;
+  readonly #held = new MemoryBudget(mostHeld);
+  /** The link was waited for in vain: that is not done again before it is back. */
+  #waitedInVain = false;
   #closed = false;
 
   /**
-   * @param link that is open
-   * @param patterns what is wanted; never empty
-   * @param from where to begin; `latest` for what the group brings from now on
+   * @param epoch of the server
+   * @param from where topics begin; `latest` for what the group brings from now on
    */
-  constructor(link: RepairLink, patterns: readonly string[], from: StartPoint, sink: Sink) {
+  constructor(link: RepairLink, epoch: string, from: StartPoint, sink: Sink) {
     this.#link = link;
-    this.#patterns = patterns;
-    this.#sink = sink;
+    this.#epoch = epoch;
     this.#from = from;
-    this.#epoch = link.welcome?.epoch ?? "";
+    this.#sink = sink;
   }
 
   /**
@@ -80,180 +65,166 @@ export class LogRepair {
    *
    * @throws {TransportError} when the link cannot tell what there is
    */
-  async begin(): Promise<void> {
+  async begin(patterns: readonly string[]): Promise<void> {
     if (this.#from === "latest") return;
-    for (const pattern of this.#patterns) {
-      for (const { name, next } of await this.#link.topics(pattern)) {
-        if (!this.#topics.has(name)) this.#repair(this.#add(name, 0), this.#from, next - 1);
+    for (const pattern of patterns) {
+      const topics = await this.#link.topics(pattern);
+      if (!this.#possible) return;
+      for (const { name, id, next } of topics) {
+        this.named(name, id);
+        const topic = this.#topics.get(name)!;
+        if (topic.next === 0 && !topic.behind) this.#repair(topic, this.#from, next - 1, Code.unrepaired);
       }
     }
   }
 
-  /** Whether a sender's topics are those of the link's server; asked once for each sender, before its first frame. */
-  carries(epoch: string): boolean {
-    const { welcome } = this.#link;
-    // While it is not connected nobody can tell: what was another server's then is not repaired.
-    if (welcome !== null && welcome.epoch !== epoch) return false;
-    if (this.#epoch !== epoch) {
-      this.#epoch = epoch;
-      this.#from = "earliest";
-      this.#topics.clear();
-      this.#heldBytes = 0;
-    }
-    return true;
+  /** What a topic's id is. One that was forgotten and comes again has another. */
+  named(name: string, id: number): void {
+    const before = this.#topics.get(name);
+    if (before?.id === id) return;
+    before?.giveUp(Code.forgotten);
+    // Of one that comes again nothing was missed.
+    const next = before === undefined ? 0 : 1;
+    this.#topics.set(name, new RepairedTopic(name, id, next, this.#held, this.#sink));
   }
 
-  /** The group brings a topic from this message on: those before it are missing, if they were to come. */
+  /** The group brings a topic that was named from this message on: those before it are missing, if they were to come. */
   begins(name: string, sequence: number): void {
-    const topic = this.#topics.get(name) ?? this.#meet(name, sequence);
-    if (topic.behind) topic.until = Math.max(topic.until, sequence - 1);
-    else if (sequence > topic.next) this.#repair(topic, { sequence: topic.next }, sequence - 1);
+    const topic = this.#topics.get(name)!;
+    if (topic.behind) topic.misses(sequence - 1);
+    else this.#reach(topic, sequence);
   }
 
-  /** A frame that the group brought. */
+  /** A frame of a topic that was named, as the group brought it: messages below `floor` came before. */
   frame(name: string, bytes: Uint8Array, view: DataView, start: number, end: number, floor: number): void {
+    const topic = this.#topics.get(name)!;
     const sequence = readU64(view, start + at.sequence);
-    const next = sequence + view.getUint16(start + at.count, true);
-    const topic = this.#topics.get(name) ?? this.#meet(name, sequence);
-    if (next <= topic.next) return;
-    if (!topic.behind && sequence > topic.next) this.#repair(topic, { sequence: topic.next }, sequence - 1);
-    if (topic.behind) this.#hold(topic, { bytes: bytes.slice(start, end), sequence, next, floor });
-    else {
-      floor = Math.max(floor, topic.next);
-      topic.next = next;
-      this.#sink.frame(name, bytes, view, start, end, floor);
-    }
+    if (!topic.behind) this.#reach(topic, sequence);
+    topic.frame(bytes, view, start, end, sequence, sequence + view.getUint16(start + at.count, true), floor);
   }
 
-  /** The group will not bring these; a `last` of 0 when it is not known how many. */
+  /** The group will not bring these of a topic that was named; a `last` of 0 when it is not known how many. */
   gap(name: string, first: number, last: number, code: Code): void {
-    const topic = this.#topics.get(name);
-    if (topic === undefined) this.#sink.gap(name, first, last, code);
-    else if (topic.behind) topic.until = Math.max(topic.until, last);
-    else if (last >= topic.next) this.#repair(topic, { sequence: topic.next }, last);
+    const topic = this.#topics.get(name)!;
+    if (topic.behind) topic.misses(last);
+    else if (topic.next > 0) {
+      if (last >= topic.next) this.#repair(topic, { sequence: topic.next }, last, code);
+    } else if (last > 0) {
+      const whole = first === 1 || this.#from === "latest";
+      this.#repair(topic, whole ? { sequence: Math.max(first, firstOf(this.#from)) } : this.#from, last, code);
+    } else if (this.#from === "latest") this.#sink.gap(name, first, last, code);
+    // Else the frame that follows shows what was before it, and that is brought.
   }
 
-  /** Brings nothing more. */
+  /** Brings nothing more: what is missing stays so. */
   close(): void {
     this.#closed = true;
     for (const subscription of this.#active) subscription.close();
+    for (const topic of this.#topics.values()) topic.giveUp(Code.unrepaired);
+    this.#sink.close();
   }
 
-  /** A topic of which nothing was known. */
-  #meet(name: string, sequence: number): RepairedTopic {
-    const topic = this.#add(name, sequence);
-    if (this.#from !== "latest" && sequence > 1) {
-      topic.next = 0;
-      this.#repair(topic, this.#from, sequence - 1);
+  /** The group goes on with this message: what comes before it is brought, if it was to come. */
+  #reach(topic: RepairedTopic, sequence: number): void {
+    if (topic.next === 0 && (this.#from === "latest" || sequence === 1)) {
+      topic.next = Math.max(sequence, firstOf(this.#from));
+    } else if (sequence > topic.next) {
+      this.#repair(topic, topic.next === 0 ? this.#from : { sequence: topic.next }, sequence - 1, Code.unrepaired);
     }
-    return topic;
   }
 
-  #add(name: string, next: number): RepairedTopic {
-    const topic = { name, next, behind: false, from: this.#from, until: 0, held: [] };
-    this.#topics.set(name, topic);
-    return topic;
-  }
-
-  #repair(topic: RepairedTopic, from: StartPoint, until: number): void {
-    topic.behind = true;
-    topic.from = from;
-    topic.until = until;
-    this.#waiting.push(topic);
+  #repair(topic: RepairedTopic, from: StartPoint, until: number, code: Code): void {
+    topic.misses(until);
+    if (!this.#possible) {
+      topic.giveUp(code);
+      return;
+    }
+    this.#waiting.push({ topic, from });
     this.#startNext();
+  }
+
+  /** Whether the link may bring what is missing. */
+  get #possible(): boolean {
+    const { welcome } = this.#link;
+    if (welcome === null) return !this.#closed && !this.#waitedInVain;
+    this.#waitedInVain = false;
+    return !this.#closed && welcome.epoch === this.#epoch;
   }
 
   #startNext(): void {
-    while (!this.#closed && this.#active.size < mostAtOnce) {
-      const topic = this.#waiting.shift();
-      if (topic === undefined) return;
-      const subscription = this.#link.subscribe(topic.name, { from: topic.from });
-      this.#active.add(subscription);
-      this.#run(topic, subscription, this.#epoch);
+    while (this.#active.size < mostAtOnce && !this.#closed) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      if (next.topic.behind) this.#run(next.topic, next.from);
     }
   }
 
-  async #run(topic: RepairedTopic, subscription: Subscription, epoch: string): Promise<void> {
-    try {
-      await this.#bring(topic, subscription, epoch);
-    } catch {
-      // The link is lost, or the server refuses: what is missing stays missing.
-    }
+  async #run(topic: RepairedTopic, from: StartPoint): Promise<void> {
+    const subscription = this.#link.subscribe(topic.name, { from });
+    this.#active.add(subscription);
+    const cancel = this.#watch(topic, subscription);
+    const caughtUp = await this.#bring(topic, subscription).catch(isBeyondReach);
+    cancel();
     this.#active.delete(subscription);
     subscription.close();
-    if (this.#closed) return;
-    if (topic.behind && this.#epoch === epoch) this.#giveUp(topic);
+    if (!caughtUp) topic.giveUp(Code.unrepaired);
     this.#startNext();
   }
 
-  /** Brings a topic up to date, or as far as the link can. */
-  async #bring(topic: RepairedTopic, subscription: Subscription, epoch: string): Promise<void> {
+  /** Brings a topic up to date, or as far as the link can. Returns whether it is. */
+  async #bring(topic: RepairedTopic, subscription: Subscription): Promise<boolean> {
     await subscription.ready;
-    // Another life of the server has other messages under these numbers.
-    if (this.#link.welcome?.epoch !== epoch) return;
-    const { origin } = subscription;
-    if (origin === undefined) return;
-    if (topic.next === 0) topic.next = origin.first;
-    if (this.#meets(topic)) return;
+    const { epoch, origin } = subscription;
+    // Other messages have these numbers in another life of the server, and in another topic of that name.
+    if (epoch !== this.#epoch || origin?.id !== topic.id) return false;
+    topic.next ||= origin.first;
+    if (topic.catchUp()) return true;
     for await (const event of subscription.events()) {
-      if (event.kind === "restarted" || this.#epoch !== epoch) return;
-      if (event.kind === "gap") this.#missing(topic, event.last, event.code);
-      else {
-        const next = event.sequence + event.count;
-        const floor = Math.max(event.sequence, topic.next);
-        const { frame } = event;
-        if (next > topic.next) this.#sink.frame(topic.name, event.bytes, frame.view, frame.start, frame.end, floor);
-        topic.next = Math.max(topic.next, next);
+      if (event.kind === "restarted" || !topic.behind) return false;
+      if (event.kind === "batch") topic.brought(event);
+      else if (event.code === Code.forgotten) topic.giveUp(event.code);
+      else topic.lose(event.last, event.code);
+      if (topic.catchUp()) return true;
+      // While there is none, what was read last counts as unread.
+      if (event.kind === "batch") await this.#sink.room();
+    }
+    return false;
+  }
+
+  /** Ends a subscription that brings nothing for too long, though there is room for it. Returns what stops that. */
+  #watch(topic: RepairedTopic, subscription: Subscription): () => void {
+    const { platform } = this.#link;
+    let { next } = topic;
+    let cancel = () => {};
+    const look = () => {
+      if (topic.next === next && subscription.unread === 0) {
+        subscription.close();
+        if (this.#link.welcome === null) this.#waitNoMore();
+        return;
       }
-      if (this.#meets(topic)) return;
-      await this.#sink.room();
+      next = topic.next;
+      cancel = platform.after(patience, look);
+    };
+    cancel = platform.after(patience, look);
+    return () => cancel();
+  }
+
+  /** The link does not come back. */
+  #waitNoMore(): void {
+    this.#waitedInVain = true;
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      next.topic.giveUp(Code.unrepaired);
     }
   }
+}
 
-  /** Whether the link has brought a topic to where the group's frames go on: then they do. */
-  #meets(topic: RepairedTopic): boolean {
-    const { held } = topic;
-    let taken = 0;
-    for (; taken < held.length && held[taken]!.sequence <= topic.next; taken++) this.#giveHeld(topic, held[taken]!);
-    held.splice(0, taken);
-    topic.behind = held.length > 0 || topic.next <= topic.until;
-    return !topic.behind;
-  }
+/** The link is lost, or the server refuses: what is missing stays missing. Anything else is a bug of ours. */
+function isBeyondReach(error: unknown): false {
+  if (error instanceof TransportError || error instanceof ProtocolError || error instanceof RefusedError) return false;
+  throw error;
+}
 
-  #giveHeld(topic: RepairedTopic, { bytes, next, floor }: HeldFrame): void {
-    this.#heldBytes -= bytes.length;
-    if (next <= topic.next) return;
-    const from = Math.max(floor, topic.next);
-    topic.next = next;
-    this.#sink.frame(topic.name, bytes, new DataView(bytes.buffer), 0, bytes.length, from);
-  }
-
-  #missing(topic: RepairedTopic, last: number, code: Code): void {
-    if (last < topic.next) return;
-    this.#sink.gap(topic.name, topic.next, last, code);
-    topic.next = last + 1;
-  }
-
-  /** What is missing is lost; what was held goes on behind it. */
-  #giveUp(topic: RepairedTopic): void {
-    topic.next ||= 1;
-    for (const frame of topic.held) {
-      this.#missing(topic, frame.sequence - 1, Code.unrepaired);
-      this.#giveHeld(topic, frame);
-    }
-    topic.held = [];
-    this.#missing(topic, topic.until, Code.unrepaired);
-    topic.behind = false;
-  }
-
-  #hold(topic: RepairedTopic, frame: HeldFrame): void {
-    if (this.#heldBytes + frame.bytes.length <= mostHeld) {
-      this.#heldBytes += frame.bytes.length;
-      topic.held.push(frame);
-      return;
-    }
-    for (const { bytes } of topic.held) this.#heldBytes -= bytes.length;
-    topic.held = [];
-    topic.until = Math.max(topic.until, frame.next - 1);
-  }
+/** The first message that is wanted of a topic that is new. */
+function firstOf(from: StartPoint): number {
+  return typeof from === "object" && "sequence" in from ? from.sequence : 1;
 }

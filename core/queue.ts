@@ -17,6 +17,11 @@ export class Queue<T> {
     return this.#items.length - this.#head;
   }
 
+  /** The one that comes next; `undefined` when there is none. */
+  get oldest(): T | undefined {
+    return this.#items[this.#head];
+  }
+
   /** The one that came last; `undefined` when there is none. */
   get newest(): T | undefined {
     return this.length === 0 ? undefined : this.#items[this.#items.length - 1];

@@ -127,6 +127,15 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   /**
+   * Of the server that it was last sent to.
+   *
+   * @internal
+   */
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  /**
    * Of a subscription to one topic, where it begins: known once it is ready, if there is such a topic.
    *
    * @internal

@@ -102,8 +102,8 @@ export class VirtualPlatform implements Platform {
   }
 
   turn(callback: () => void): void {
-    // Time goes on in each: who waits turn by turn would wait for ever.
-    this.after(0.05, callback);
+    // It takes a little time, or who waits turn by turn for a moment to come would wait for ever.
+    this.after(0.1, callback);
   }
 
   soon(callback: () => void): void {

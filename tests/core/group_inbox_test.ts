@@ -198,7 +198,7 @@ Deno.test("group inbox: what was lost of a sender that ends is told, however ful
   const count = Math.ceil(unreadMemory / frame.length) + 10;
   for (let i = 1; i <= count; i++) give(source, "a", i, frame);
   give(source, "b", 1, frame);
-  subject.group.close(source);
+  source.close();
   const [came, lost, other] = await skim(subject);
   assert(came!.last < count);
   assertEquals([lost, other], [

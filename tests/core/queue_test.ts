@@ -26,7 +26,7 @@ Deno.test("what goes in comes out in its order, whatever is done between", () =>
         queue.filter((item) => item % 3 !== 0);
         model.splice(0, model.length, ...model.filter((item) => item % 3 !== 0));
       }
-      assertEquals([queue.length, queue.newest], [model.length, model.at(-1)]);
+      assertEquals([queue.length, queue.oldest, queue.newest], [model.length, model[0], model.at(-1)]);
     }
     while (model.length > 0) assertEquals(queue.shift(), model.shift());
     assertEquals(queue.shift(), undefined);
