@@ -31,10 +31,15 @@ export class Missing {
     return this.#ranges;
   }
 
-  /** Takes note of numbers above all that were ever noted. */
+  /**
+   * Takes note of numbers above all that were ever noted. Those that follow on a range that was not asked for join it: what
+   * comes too far ahead is noted one by one, and may still be asked for together.
+   */
   add(first: number, last: number, since: number, due: number): void {
-    this.#ranges.push({ first, last, since, due, tries: 0 });
     this.#count += last - first + 1;
+    const newest = this.#ranges.at(-1);
+    if (newest?.last === first - 1 && newest.tries === 0 && newest.since !== -Infinity) newest.last = last;
+    else this.#ranges.push({ first, last, since, due, tries: 0 });
   }
 
   /**

@@ -20,6 +20,19 @@ Deno.test("a range loses its ends, is cut in two, and goes with its last number"
   assertEquals(missing.remove(12), null);
 });
 
+Deno.test("what follows on a range joins it, until that was asked for or is waited for no more", () => {
+  const missing = new Missing();
+  missing.add(1, 1, 10, 20);
+  missing.add(2, 4, 11, 21);
+  assertEquals(missing.ranges, [{ first: 1, last: 4, since: 10, due: 20, tries: 0 }]);
+  missing.add(6, 6, 12, 22);
+  missing.ranges[1]!.tries = 1;
+  missing.add(7, 7, 13, 23);
+  missing.ranges[2]!.since = -Infinity;
+  missing.add(8, 9, 14, 24);
+  assertEquals([spans(missing), missing.count], [[[1, 4], [6, 6], [7, 7], [8, 9]], 8]);
+});
+
 Deno.test("the parts of a range have its history, each for itself", () => {
   const missing = new Missing();
   missing.add(1, 9, 5, 7);
