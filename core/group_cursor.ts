@@ -9,9 +9,13 @@ import { Cursor, type Slice } from "./cursor.ts";
 import type { TakeOutcome } from "./output.ts";
 import type { GuardedReader, Topic } from "./topic.ts";
 
-/** What was sent within so many milliseconds is kept for repairs where publishers are held; noted in steps of some. */
-const history = 250;
-const historyStep = 25;
+/**
+ * What was sent within so many milliseconds is kept for repairs where publishers are held. It is noted in steps of some, and
+ * of a part of the bytes that are kept at most: else a fast group would keep little of that.
+ */
+const history = 2_000;
+const historyStep = 100;
+const historyParts = 16;
 
 /** What a group's cursors need of it. */
 export interface CursorOwner {
@@ -105,9 +109,11 @@ export class GroupCursor implements GuardedReader {
 
   #mark(): void {
     const at = this.#owner.platform.now();
-    if (at - (this.#marks.at(-1)?.at ?? -Infinity) < historyStep) return;
+    const newest = this.#marks.at(-1);
+    const part = this.#owner.historyBytes / historyParts;
+    if (newest !== undefined && at - newest.at < historyStep && this.#taken - newest.taken < part) return;
     this.#marks.push({ at, sequence: this.next, taken: this.#taken });
-    if (this.#marks.length > 2 * history / historyStep) this.#marks.shift();
+    if (this.#marks.length > 2 * (history / historyStep + historyParts)) this.#marks.shift();
   }
 
   overtaken(): void {
