@@ -6,7 +6,7 @@
 
 import type { Platform } from "./connection.ts";
 import type { Address, DatagramPort } from "./datagram_port.ts";
-import type { GroupSender } from "./group_sender.ts";
+import { burst, type GroupSender } from "./group_sender.ts";
 
 /** The largest datagram that is received: requests are far smaller. */
 const largestRequest = 2048;
@@ -64,7 +64,9 @@ export class GroupTransmitter implements Disposable {
   async #send(): Promise<void> {
     const bytes = new Uint8Array(65_536);
     const view = new DataView(bytes.buffer);
-    while (!this.#closed && !this.#sender.finished) {
+    for (let sent = 1; !this.#closed && !this.#sender.finished; sent++) {
+      // Where sending is slower than the rate there is no pause, and sends that end at once would let nothing else happen.
+      if (sent % burst === 0) await this.#turn();
       const now = this.#platform.now();
       const length = this.#sender.next(bytes, view, now);
       if (length === 0) await this.#pause(this.#sender.dueAt(now) - now);
@@ -77,6 +79,10 @@ export class GroupTransmitter implements Disposable {
         }
       }
     }
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#platform.turn(resolve));
   }
 
   /** Waits so many milliseconds, or until there is something. */
