@@ -12,7 +12,7 @@ import type { Values } from "./control.ts";
 import { type DatagramFault, DatagramWriter, inDatagram, openDatagram, type Seal } from "./datagram.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import { repair } from "./group_frames.ts";
-import { mostNames } from "./group_requests.ts";
+import { isRequest, mostNames } from "./group_requests.ts";
 import { GroupSession, type GroupSessionOptions } from "./group_session.ts";
 import { GroupSuspects } from "./group_suspects.ts";
 import type { TopicEvents } from "./group_topics.ts";
@@ -37,10 +37,10 @@ export interface GroupReceiverOptions extends GroupSessionOptions {
 
 /**
  * Why a datagram was dropped, besides what {@linkcode DatagramFault} has. `large`: this receiver was made for smaller ones;
- * `senders`: there are too many; `unproven`: with a key,
+ * `request`: what another receiver asks for has come astray; `senders`: there are too many; `unproven`: with a key,
  * a session that was not heard before may be a recorded one, until it says the time or answers to this receiver.
  */
-export type DropReason = DatagramFault | "large" | "senders" | "unproven";
+export type DropReason = DatagramFault | "large" | "request" | "senders" | "unproven";
 
 /** Who is told what happens in a group. */
 export interface GroupEvents<A> {
@@ -223,6 +223,10 @@ export class GroupReceiver<A> {
   #meet(bytes: Uint8Array, view: DataView, start: number, end: number, from: A, now: number): Sender<A> | null {
     const id = bytes.slice(start + inDatagram.session, start + inDatagram.session + idLength);
     const name = hex(id);
+    if (isRequest(bytes, view, start, end)) {
+      this.#drop("request");
+      return null;
+    }
     if (this.#senders.length === mostSenders) {
       this.#drop("senders");
       return null;

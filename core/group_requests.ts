@@ -8,7 +8,7 @@ import { type AskedRange, mostAsked, mostRanges } from "./arrivals.ts";
 import { BodyReader } from "./body_reader.ts";
 import type { Platform } from "./connection.ts";
 import { Cookies } from "./cookies.ts";
-import { eachFrame } from "./datagram.ts";
+import { bodyOf, DatagramFlag, eachFrame, inDatagram } from "./datagram.ts";
 import { ProtocolError } from "./errors.ts";
 import { at } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
@@ -31,6 +31,16 @@ export interface Asked<A> {
   again(ranges: readonly AskedRange[], from: A, now: number): void;
   /** Topics, by id, are to be named. */
   name(topics: readonly number[]): void;
+}
+
+/** Whether a datagram, opened and without its seal, is a request: from a receiver, and not from a sender. */
+export function isRequest(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
+  let asks = false;
+  if (bytes[start + inDatagram.flags]! & DatagramFlag.numbered) return asks;
+  eachFrame(view, bodyOf(bytes, start), end, (frame) => {
+    asks ||= view.getUint8(frame + at.type) === frames.GroupFrameType.repair;
+  });
+  return asks;
 }
 
 /** The requests to one session. */

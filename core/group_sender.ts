@@ -86,6 +86,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   readonly counts: GroupSenderCounts = { sent: 0, repaired: 0, expired: 0, beats: 0, bytes: 0 };
   /** What receivers ask for. */
   readonly requests: GroupRequests<A>;
+  /** Datagrams that came and were dropped, by reason. */
+  readonly dropped: Map<DatagramFault, number> = new Map();
   /** Who gets the datagram that {@linkcode next} made: one address, or the group for `null`. */
   to: A | null = null;
   /** Called when there may be something to send before {@linkcode dueAt}. */
@@ -176,9 +178,11 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
    * @returns what is wrong with it, or `null` if nothing is
    */
   received(bytes: Uint8Array, view: DataView, start: number, end: number, from: A, now: number): DatagramFault | null {
-    const fault = openDatagram(this.#seal, bytes, view, start, end, this.#options.group);
-    if (fault !== null) return fault;
-    if (this.#seal.flag !== 0 && !this.#isNew(bytes, view, start)) return "repeated";
+    const fault = this.#open(bytes, view, start, end);
+    if (fault !== null) {
+      this.dropped.set(fault, (this.dropped.get(fault) ?? 0) + 1);
+      return fault;
+    }
     this.requests.received(bytes, view, bodyOf(bytes, start), end - this.#seal.length, from, now);
     if (this.requests.pending) this.wake();
     return null;
@@ -258,9 +262,11 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#packer.close();
   }
 
-  #isNew(bytes: Uint8Array, view: DataView, start: number): boolean {
+  #open(bytes: Uint8Array, view: DataView, start: number, end: number): DatagramFault | null {
+    const fault = openDatagram(this.#seal, bytes, view, start, end, this.#options.group);
+    if (fault !== null || this.#seal.flag === 0) return fault;
     const session = bytes.subarray(start + inDatagram.session, start + inDatagram.session + 16);
-    return this.#replays.accept(hex(session), readU64(view, start + inDatagram.counter));
+    return this.#replays.accept(hex(session), readU64(view, start + inDatagram.counter)) ? null : "repeated";
   }
 
   #join(topic: Topic, sequence: number): void {
