@@ -41,6 +41,12 @@ export function servedGroup(group: Group, open: boolean): ServedGroup {
   const chosen = group.interface ?? loopbackInterface();
   const hint = `for example: mcast://${group.address}?interface=eth0`;
   if (chosen === undefined) throw new UsageError("--multicast: this machine has no loopback: name an interface", hint);
+  if (group.ttl !== 1 && group.host.includes(":")) {
+    throw new UsageError(
+      `--multicast: ttl=${group.ttl}: IPv6 multicast goes to the network of its interface, and no further`,
+      `leave ttl out, or use an IPv4 group, as ${defaultGroup} is`,
+    );
+  }
   const local = isLoopbackInterface(chosen);
   if (local && group.host.includes(":")) {
     throw new UsageError("--multicast: loopback carries no IPv6 multicast: name an interface", hint);

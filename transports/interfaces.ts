@@ -21,6 +21,11 @@ export interface NetworkInterface {
 /** What the system takes for a group when no interface is named. */
 export const defaultInterface: NetworkInterface = { name: "the default route", ipv4: "0.0.0.0", ipv6: [], index: 0 };
 
+/** What goes behind a `%` to say by which interface a link-local address is reached. */
+export function zoneOf({ name, index }: NetworkInterface): string {
+  return Deno.build.os === "windows" ? `${index}` : name;
+}
+
 /** All interfaces that have an address. */
 export function networkInterfaces(): NetworkInterface[] {
   const found = new Map<string, { name: string; ipv4: string | null; ipv6: string[]; index: number }>();

@@ -8,7 +8,7 @@ import type { Address, Arrived, DatagramPort } from "../core/datagram_port.ts";
 import { TransportError } from "../core/errors.ts";
 import { formatAddress } from "./endpoint.ts";
 import { errorCode } from "./fault.ts";
-import type { NetworkInterface } from "./interfaces.ts";
+import { defaultInterface, type NetworkInterface, zoneOf } from "./interfaces.ts";
 import { openIpv6Group } from "./udp_node.ts";
 
 /** An address, with its text made when it is asked for. */
@@ -31,14 +31,22 @@ export function udpAddress(host: string, port: number): Address {
   return new UdpAddress(host, port);
 }
 
+/** Makes the addresses of what comes by one interface: the runtime does not tell by which a link-local one is reached. */
+function addressesBy(zone: string | null): (host: string, port: number) => Address {
+  const isLocal = /^fe[89ab]/i;
+  return (host, port) => new UdpAddress(zone !== null && isLocal.test(host) ? `${host}%${zone}` : host, port);
+}
+
 class UdpPort implements DatagramPort {
   readonly address: Address;
   readonly #socket: Deno.DatagramConn;
+  readonly #addressOf: (host: string, port: number) => Address;
   #closed = false;
 
-  constructor(socket: Deno.DatagramConn) {
+  constructor(socket: Deno.DatagramConn, zone: string | null = null) {
     const { hostname, port } = socket.addr as Deno.NetAddr;
     this.#socket = socket;
+    this.#addressOf = addressesBy(zone);
     this.address = new UdpAddress(hostname, port);
   }
 
@@ -56,7 +64,7 @@ class UdpPort implements DatagramPort {
       try {
         const [bytes, from] = await this.#socket.receive(into);
         const { hostname, port } = from as Deno.NetAddr;
-        return { length: bytes.length, from: new UdpAddress(hostname, port) };
+        return { length: bytes.length, from: this.#addressOf(hostname, port) };
       } catch (error) {
         if (this.#closed) return null;
         // Windows and Linux tell the next receive that nobody listened where something was sent: nothing is wrong here.
@@ -108,7 +116,10 @@ export interface GroupRoute {
   readonly port: number;
   /** Where its datagrams leave. */
   readonly interface: NetworkInterface;
-  /** How many networks they may cross: 0 keeps them on this machine, 1 on the interface's own network. */
+  /**
+   * How many networks they may cross: 0 keeps them on this machine, 1 on the interface's own network. IPv6 takes 1 alone: the
+   * runtime cannot be asked for more.
+   */
   readonly ttl: number;
 }
 
@@ -121,7 +132,10 @@ export async function openGroup({ host, interface: route, ttl }: GroupRoute): Pr
   const { name, ipv4 } = route;
   const failed = (error: unknown) => new TransportError(`send on ${name}`, `mcast://${host}`, reason(error, 0));
   if (host.includes(":")) {
-    return await openIpv6Group(name, ttl, udpAddress).catch((error) => Promise.reject(failed(error)));
+    if (route.index === 0) throw failed("it has no link-local IPv6 address");
+    if (ttl !== 1) throw failed(`a ttl of ${ttl} cannot be set for IPv6: it is 1`);
+    const zone = zoneOf(route);
+    return await openIpv6Group(zone, addressesBy(zone)).catch((error) => Promise.reject(failed(error)));
   }
   if (ipv4 === null) throw failed("it has no IPv4 address");
   // The address it is bound to is what decides by which interface multicast leaves.
@@ -155,8 +169,13 @@ export async function joinGroup(
   const socket = bind(ipv6 ? "::" : "0.0.0.0", port, true);
   let failure: unknown = "there is no interface for it";
   let joined = 0;
-  for (const { ipv4, index } of interfaces) {
-    if (!ipv6 && ipv4 === null) continue;
+  for (const one of interfaces) {
+    const { name, ipv4, index } = one;
+    // Number 0 is what the system chooses.
+    if (ipv6 ? index === 0 && one !== defaultInterface : ipv4 === null) {
+      failure = `${name} has no ${ipv6 ? "link-local IPv6" : "IPv4"} address`;
+      continue;
+    }
     try {
       await (ipv6 ? socket.joinMulticastV6(host, index) : socket.joinMulticastV4(host, ipv4!));
       joined++;
@@ -164,7 +183,8 @@ export async function joinGroup(
       failure = error;
     }
   }
-  if (joined > 0) return new UdpPort(socket);
+  const [only] = interfaces;
+  if (joined > 0) return new UdpPort(socket, interfaces.length === 1 && only!.index > 0 ? zoneOf(only!) : null);
   socket.close();
   throw new TransportError(`join ${host}`, `mcast://${formatAddress(host, port)}`, reason(failure, 0));
 }

@@ -1,6 +1,6 @@
 /**
  * A UDP socket over the runtime's `node:dgram`, for what its own sockets cannot be asked for: which interface IPv6 multicast
- * leaves by, and how far it goes. It carries about a quarter as many datagrams.
+ * leaves by. It carries about a quarter as many datagrams.
  *
  * @module
  */
@@ -84,14 +84,13 @@ export class NodeUdpPort implements DatagramPort {
 }
 
 /**
- * A socket from which IPv6 multicast goes.
+ * A socket from which IPv6 multicast goes, to the interface's own network: `setMulticastTTL` does nothing for IPv6 here.
  *
- * @param name of the interface that it leaves by
- * @param hops how many routers it may pass, and one
+ * @param zone of the interface that it leaves by
+ * @param addressOf makes addresses
  */
 export async function openIpv6Group(
-  name: string,
-  hops: number,
+  zone: string,
   addressOf: (host: string, port: number) => Address,
 ): Promise<DatagramPort> {
   const socket = createSocket({ type: "udp6", ipv6Only: true });
@@ -101,9 +100,7 @@ export async function openIpv6Group(
   await promise;
   socket.off("error", reject);
   try {
-    // Windows takes the interface's number here, the others its name.
-    socket.setMulticastInterface(`::%${name}`);
-    socket.setMulticastTTL(hops);
+    socket.setMulticastInterface(`::%${zone}`);
     socket.setMulticastLoopback(true);
   } catch (error) {
     socket.close();

@@ -20,9 +20,20 @@ export function testGroup(parameters = ""): TestGroup {
   return { served: endpoint, joined: endpoint };
 }
 
+/** A key in a file of its own. */
+export function keyFile(fill: number): { path: string } & Disposable {
+  const path = Deno.makeTempFileSync();
+  Deno.writeFileSync(path, new Uint8Array(32).fill(fill));
+  return { path, [Symbol.dispose]: () => Deno.removeSync(path) };
+}
+
 /** A server that multicasts to a group. */
-export function startMulticast(group: TestGroup, args: readonly string[] = []): Promise<ServerProcess> {
-  return startServer(["--multicast", group.served, ...args]);
+export function startMulticast(
+  group: TestGroup,
+  args: readonly string[] = [],
+  options: ProcessOptions = {},
+): Promise<ServerProcess> {
+  return startServer(["--multicast", group.served, ...args], options);
 }
 
 /** A subscriber that has joined a group, and heard its sender. */

@@ -3,16 +3,9 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { datagramMagic } from "../../core/datagram.ts";
 import { openUdp, udpAddress } from "../../transports/udp.ts";
-import { groupSubscriber, startMulticast, testGroup } from "./groups.ts";
+import { groupSubscriber, keyFile, startMulticast, testGroup } from "./groups.ts";
 import { Process } from "./process.ts";
 import { denoRun } from "./program.ts";
-
-/** A key in a file of its own. */
-function keyFile(fill: number): { path: string } & Disposable {
-  const path = Deno.makeTempFileSync();
-  Deno.writeFileSync(path, new Uint8Array(32).fill(fill));
-  return { path, [Symbol.dispose]: () => Deno.removeSync(path) };
-}
 
 Deno.test("serve --multicast says where it goes, and everyone who listens gets every message in order", async () => {
   const group = testGroup();
@@ -170,6 +163,7 @@ const refused: readonly (readonly [args: string[], message: RegExp])[] = [
   [["serve", "--multicast", "mcast://239.1.1.1?mtu=100"], /mtu=100: the least is 576/],
   [["serve", "--multicast", "mcast://239.1.1.1?rate=100/s"], /paced in bits, not in messages/],
   [["serve", "--multicast", "mcast://239.1.1.1?interface=nosuch0"], /no interface "nosuch0": it has .*127\.0\.0\.1/],
+  [["serve", "--multicast", "mcast://[ff15::1]?ttl=4"], /ttl=4: IPv6 multicast goes to the network of its interface/],
   [["serve", "--multicast", "mcast://[ff15::1]"], /loopback carries no IPv6 multicast: name an interface/],
   [["serve", "--multicast", "--multicast"], /mcast:\/\/239\.255\.70\.70:7071 is given twice/],
   [["serve", "--key-file", "x"], /--key-file encrypts what is multicast, and nothing is/],

@@ -122,6 +122,8 @@ export interface ProcessOptions {
   readonly stdin?: "pipe" | Uint8Array | string;
   /** Milliseconds after which it is killed. */
   readonly limit?: number;
+  /** What runs it, with its arguments; the system itself unless given. */
+  readonly within?: readonly string[];
 }
 
 /** A run of the program. Disposing of it kills it if it still runs. */
@@ -138,9 +140,11 @@ export class Process implements AsyncDisposable {
 
   /** @param command the program and its arguments; `stream` is what is tested */
   constructor([command, ...args]: readonly string[], options: ProcessOptions = {}) {
-    const { env = {}, sink, held, stdin, limit = longestRun } = options;
-    this.#child = new Deno.Command(command === "stream" ? Deno.execPath() : command!, {
-      args: command === "stream" ? [...denoRun, "cli/main.ts", ...args] : args,
+    const { env = {}, sink, held, stdin, limit = longestRun, within = [] } = options;
+    const program = command === "stream" ? [Deno.execPath(), ...denoRun, "cli/main.ts"] : [command!];
+    const [first, ...rest] = [...within, ...program, ...args];
+    this.#child = new Deno.Command(first!, {
+      args: rest,
       cwd: root,
       env: { NO_COLOR: "1", STREAM_SERVER: "", ...env },
       stdin: stdin === undefined ? "null" : "piped",

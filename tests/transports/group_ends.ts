@@ -1,7 +1,7 @@
 /** The ends of a multicast group over real sockets: a server that sends to it, and receivers that check what they get. */
 
 import { Buffer } from "node:buffer";
-import { assert, assertEquals } from "@std/assert";
+import { assert } from "@std/assert";
 import type { Batch } from "../../core/batch.ts";
 import { checksumSeal, type Seal } from "../../core/datagram.ts";
 import type { Platform } from "../../core/connection.ts";
@@ -27,6 +27,8 @@ const loopback = "127.0.0.1";
 export const largest = 1400;
 /** Bytes of each message. */
 export const messageLength = 1000;
+/** Milliseconds after which a receiver that is still there fails, instead of waiting for ever. */
+const longestRun = 240_000;
 /** The topic that messages are of. */
 export const topic = "a";
 
@@ -159,8 +161,9 @@ export class ReceivingEnd implements AsyncDisposable {
   readonly #group: LossyPort;
   readonly #own: LossyPort;
   readonly #failed = Promise.withResolvers<never>();
+  readonly #cancelGuard: () => void;
   #next = 1;
-  #arrived: (() => void) | null = null;
+  #arrived: () => void = () => {};
 
   private constructor({ id, clock, seal }: Place, group: LossyPort, own: LossyPort) {
     this.#group = group;
@@ -168,6 +171,9 @@ export class ReceivingEnd implements AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.heard = promise;
     this.#failed.promise.catch(() => {});
+    this.#cancelGuard = platform.after(longestRun, () => {
+      this.#failed.reject(new Error(`after ${this.got} messages and ${this.lost} lost ones nothing more came`));
+    });
     this.subscription = new GroupSubscription(clock, { group: [group], own }, {
       group: id,
       seal: seal("receiver"),
@@ -185,7 +191,7 @@ export class ReceivingEnd implements AsyncDisposable {
     const group = new LossyPort(await joinGroup(host, port, [findInterface(loopback)]), losses.group ?? {});
     const own = new LossyPort(openUdp(loopback, 0), losses.own ?? {});
     const end = new ReceivingEnd(place, group, own);
-    await end.heard;
+    await Promise.race([end.heard, end.#failed.promise]);
     return end;
   }
 
@@ -205,13 +211,15 @@ export class ReceivingEnd implements AsyncDisposable {
   }
 
   /** Waits until so many messages have come or are lost. */
-  async complete(count: number): Promise<void> {
-    while (this.got + this.lost < count) {
-      await Promise.race([new Promise<void>((resolve) => this.#arrived = resolve), this.#failed.promise]);
-    }
+  complete(count: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#arrived = () => this.got + this.lost >= count && resolve();
+    this.#arrived();
+    return Promise.race([promise, this.#failed.promise]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#cancelGuard();
     await this.subscription.close();
   }
 
@@ -225,14 +233,15 @@ export class ReceivingEnd implements AsyncDisposable {
     } catch (error) {
       this.#failed.reject(error);
     }
-    this.#arrived?.();
+    this.#arrived();
   }
 
   #take(batch: Batch): void {
-    assertEquals([batch.topic, batch.sequence], [topic, this.#next]);
+    const { topic: of, sequence } = batch;
+    assert(of === topic && sequence === this.#next, `${of} ${sequence} instead of ${topic} ${this.#next}`);
     for (let index = 0; index < batch.count; index++) {
-      const sequence = batch.sequence + index;
-      assert(Buffer.compare(batch.payload(index), messageOf(sequence)) === 0, `message ${sequence} is another`);
+      const message = messageOf(sequence + index);
+      assert(Buffer.compare(batch.payload(index), message) === 0, `message ${sequence + index} is another`);
     }
     this.got += batch.count;
     this.#next += batch.count;

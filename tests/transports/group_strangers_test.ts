@@ -145,6 +145,24 @@ function* again(random: Random, datagrams: readonly Uint8Array[]): Generator<Uin
   for (let i = 0; i < volleys * volley; i++) yield random.pick(datagrams);
 }
 
+Deno.test("multicast: two groups with one address and port do each other no harm", async () => {
+  const count = 1_000;
+  const place = await findPlace();
+  const other = { ...place, id: (place.id ^ 1) >>> 0 };
+  await using sending = await SendingEnd.start(place, 12_500_000);
+  await using foreign = await SendingEnd.start(other, 12_500_000);
+  await using receiver = await ReceivingEnd.join(place);
+  await using stranger = await ReceivingEnd.join(other);
+  const senders = [sending, foreign].map((end) => end.publish(count));
+  const receivers = [receiver, stranger].map((end) => end.complete(count));
+  await Promise.all([...senders, ...receivers]);
+  for (const { got, lost, subscription: { receiver: { sessions, dropped } } } of [receiver, stranger]) {
+    assertEquals([got, lost, sessions.size, [...dropped.keys()]], [count, 0, 1, ["foreign"]]);
+    // Some may not have found room in the socket's buffer.
+    assertGreater(dropped.get("foreign")!, count / 10);
+  }
+});
+
 for (const encrypted of [false, true]) {
   const group = encrypted ? "a group with a key" : "a group";
   const start = async () => {

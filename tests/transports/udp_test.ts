@@ -61,6 +61,17 @@ Deno.test("udp: what cannot be says what was attempted, and why", async () => {
     TransportError,
   );
   assertEquals(unsent.message, "cannot send on none: it has no IPv4 address");
+  const ipv6 = { host: "ff15::7070", port: 7, interface: nowhere, ttl: 1 };
+  const ipv6Unsent = await assertRejects(() => openGroup(ipv6), TransportError);
+  assertEquals(ipv6Unsent.message, "cannot send on none: it has no link-local IPv6 address");
+  const distant = await assertRejects(
+    () => openGroup({ ...ipv6, interface: { ...nowhere, index: 1 }, ttl: 4 }),
+    TransportError,
+  );
+  assertEquals(distant.message, "cannot send on none: a ttl of 4 cannot be set for IPv6: it is 1");
+  // It would be joined by whichever interface the system chooses.
+  const deaf = await assertRejects(() => joinGroup("ff15::7070", 0, [nowhere]), TransportError);
+  assertEquals(deaf.message, "cannot join ff15::7070: none has no link-local IPv6 address");
 });
 
 Deno.test("udp: everyone who has joined a group gets what is sent to it, on this machine and no further", async () => {
