@@ -7,7 +7,7 @@
 import { groupId } from "../core/datagram.ts";
 import type { Address } from "../core/datagram_port.ts";
 import type { DropReason } from "../core/group_receiver.ts";
-import { GroupSubscription } from "../core/group_subscription.ts";
+import { type GroupPorts, GroupSubscription, type GroupSubscriptionOptions } from "../core/group_subscription.ts";
 import { defaultInterface, isLoopbackInterface, loopbackInterface } from "../transports/interfaces.ts";
 import { platform } from "../transports/platform.ts";
 import { joinGroup, openUdp } from "../transports/udp.ts";
@@ -43,23 +43,11 @@ export async function subscribeGroup(
 ): Promise<WatchedGroup> {
   const { group, keyFile, patterns, repair } = command;
   const key = keyFile === undefined ? null : await readKey(keyFile);
-  const { address, host, port, largest } = group;
-  const loopback = loopbackInterface();
-  const interfaces = group.interface !== null
-    ? [group.interface]
-    : loopback === undefined
-    ? [defaultInterface]
-    : [loopback, defaultInterface];
-  const local = interfaces.every(isLoopbackInterface);
-  const shared = await joinGroup(host, port, interfaces);
-  const own = openUdp(local ? "127.0.0.1" : host.includes(":") ? "::" : "0.0.0.0", 0);
   let heard = false;
-  const subscription = new GroupSubscription(platform, { group: [shared], own }, {
-    group: groupId(platform, address),
-    seal: sealOf(key, "receiver"),
+  const subscription = new GroupSubscription(platform, await openPorts(group), {
+    ...receptionOf(group, key),
     patterns,
     repair,
-    largest: Math.max(largest, leastLargest),
     onSender: (from, joined) => {
       log.debug(joined ? "a sender is heard" : "a sender has ended", { from: from.text });
       if (joined && !heard) onSender(from);
@@ -69,8 +57,37 @@ export async function subscribeGroup(
   return new WatchedGroup(subscription, command, log, () => heard);
 }
 
+/**
+ * The ports of a receiver that joins a group.
+ *
+ * @throws {TransportError} when it cannot be joined
+ */
+export async function openPorts({ host, port, interface: chosen }: Group): Promise<GroupPorts> {
+  const loopback = loopbackInterface();
+  const interfaces = chosen !== null
+    ? [chosen]
+    : loopback === undefined
+    ? [defaultInterface]
+    : [loopback, defaultInterface];
+  const local = interfaces.every(isLoopbackInterface);
+  const shared = await joinGroup(host, port, interfaces);
+  return { group: [shared], own: openUdp(local ? "127.0.0.1" : host.includes(":") ? "::" : "0.0.0.0", 0) };
+}
+
 /** What fits the usual link is taken, whatever a sender keeps below. */
 const leastLargest = 1472;
+
+/** Which datagrams a receiver takes. @param key 32 bytes, or `null` for those that are not encrypted */
+export function receptionOf(
+  { address, largest }: Group,
+  key: Uint8Array | null,
+): Pick<GroupSubscriptionOptions, "group" | "seal" | "largest"> {
+  return {
+    group: groupId(platform, address),
+    seal: sealOf(key, "receiver"),
+    largest: Math.max(largest, leastLargest),
+  };
+}
 
 /** A group's subscription that says once what is wrong with what comes, and what to do when nothing does. */
 export class WatchedGroup {
