@@ -8,6 +8,7 @@ import { Argument, type Command } from "@commander-js/extra-typings";
 import { UsageError } from "../core/errors.ts";
 import { parseEndpoint } from "../transports/endpoint.ts";
 import type { TargetKind } from "./bench/driver.ts";
+import { type GroupOptions, groupOptions, receptionOf } from "./bench/group_options.ts";
 import type { ScenarioName } from "./bench/scenarios.ts";
 import { type LoadOptions, loadsOf, scenarioNames, scenarios } from "./bench/scenarios.ts";
 import { schemeOf, targetSchemes } from "./bench/drivers/table.ts";
@@ -23,7 +24,7 @@ import {
   repeatedOption,
   valueOption,
 } from "./program.ts";
-import { parseCount, parseDuration, parseRate, parseSize } from "./units.ts";
+import { parseCount, parseDuration, parsePercent, parseRate, parseSize } from "./units.ts";
 
 /** What the user asked of `stream bench`. */
 export interface BenchOptions {
@@ -36,6 +37,8 @@ export interface BenchOptions {
   readonly against: readonly TargetKind[];
   /** Whether the byte copier is measured too. */
   readonly limit: boolean;
+  /** The group of the scenario `multicast`; `null` for the other scenarios. */
+  readonly group: GroupOptions | null;
   /** How many times each is run; `undefined` for 1, or 7 when several are compared. */
   readonly rounds: number | undefined;
   readonly file: string | null;
@@ -52,7 +55,7 @@ export interface BenchOptions {
 /** What runs when no scenario is named. */
 const tour: readonly ScenarioName[] = ["latency", "throughput", "fanout"];
 /** Servers that `--against` can start. */
-const peers = ["nats", "redis", "mqtt"] as const;
+const peers = ["nats", "redis", "mqtt", "tcp"] as const;
 /** What a process of the load generator is started as: not for users. */
 const hidden = ["load", "copier"];
 
@@ -70,6 +73,10 @@ export function declare(command: Command, program: Program): void {
       "stream bench latency --target tcp://localhost:7070 --rate 20000/s",
     ],
     ["real messages, and a page to look at", "stream bench fanout --from-file ticks.jsonl --report report.html"],
+    [
+      "one percent lost: what does it cost to repair that, and what would connections cost?",
+      "stream bench multicast --subscribers 4 --loss 1% --against tcp",
+    ],
     ["half of what each server can do at most", "stream bench latency --one-way --rate 50% --against nats,redis"],
   ]);
   command
@@ -117,6 +124,12 @@ export function declare(command: Command, program: Program): void {
     .option("--verify", "before measuring, a run in which every message is compared whole")
     .option("--one-way", "latency: without the way back")
     .option("--far-echo", "latency: `stream bench echo` on another machine answers")
+    .option("--group <url>", "multicast: where to, and how: mcast://239.255.70.70?rate=1Gbit/s")
+    .option("--encrypt", "multicast: with a key")
+    .addOption(valueOption("--loss <percent>", "multicast: each receiver loses that much on purpose", parsePercent))
+    .addOption(valueOption("--reorder <percent>", "multicast: that much comes late to each receiver", parsePercent))
+    .addOption(valueOption("--duplicate <percent>", "multicast: that much comes twice to each receiver", parsePercent))
+    .option("--no-repair", "multicast: report what is lost instead of asking for it")
     .option("--json", "write everything as a JSON object")
     .option("--csv", "write a line a run")
     .option("--report <file>", "write a page with pictures")
@@ -145,14 +158,18 @@ export function declare(command: Command, program: Program): void {
         topics: given.topics,
         oneWay: given.oneWay === true,
         farEcho: given.farEcho === true,
+        reception: receptionOf(given),
         fromFile: given.fromFile !== undefined,
       };
       const chosen = name === undefined ? tour : [parseChoice(name, scenarioNames)];
       for (const scenario of chosen) loadsOf(scenario, load);
+      const group = groupOptions(name === "multicast", given);
+      const targets = group === null ? given.target ?? targetOfEnvironment() : [];
       const options: BenchOptions = {
         scenarios: chosen,
         load,
-        targets: distinct(given.target ?? targetOfEnvironment(), given.against ?? []),
+        targets: distinct(targets, given.against ?? []),
+        group,
         against: given.against ?? [],
         limit: given.limit === true,
         rounds: given.rounds,

@@ -78,7 +78,11 @@ export class ServingGroup implements Disposable {
   constructor(sender: GroupSender<Address>, transmitter: GroupTransmitter, log: Log) {
     this.#sender = sender;
     this.#transmitter = transmitter;
-    this.#running = transmitter.run().catch((error) => log.error("multicast ended", { why: error.message }));
+    const ended = () => {
+      const { sent, repaired, expired, bytes } = sender.counts;
+      log.info("multicast ended", { datagrams: sent, repaired, expired, bytes });
+    };
+    this.#running = transmitter.run().then(ended, (error) => log.error("multicast failed", { why: error.message }));
   }
 
   /**

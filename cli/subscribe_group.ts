@@ -8,9 +8,9 @@ import { groupId } from "../core/datagram.ts";
 import { sealOf } from "../core/encrypted_seal.ts";
 import type { Address } from "../core/datagram_port.ts";
 import type { DropReason } from "../core/group_receiver.ts";
+import { GroupSubscription, type GroupSubscriptionOptions } from "../core/group_subscription.ts";
 import type { Link } from "../core/link.ts";
 import type { StartPoint } from "../core/subscription.ts";
-import { GroupSubscription } from "../core/group_subscription.ts";
 import { isLoopbackInterface } from "../transports/interfaces.ts";
 import { platform } from "../transports/platform.ts";
 import { defaultGroup, type Group, largestTaken, openReceiver } from "../transports/udp_group.ts";
@@ -48,11 +48,9 @@ export async function subscribeGroup(
 ): Promise<WatchedGroup> {
   const { group, keyFile, patterns, repair, link, from } = command;
   const key = keyFile === undefined ? null : await readKey(keyFile);
-  const ports = await openReceiver(group);
   let heard = false;
-  const subscription = new GroupSubscription(platform, ports, {
-    group: groupId(platform, group.address),
-    seal: sealOf(platform, key, "receiver"),
+  const subscription = new GroupSubscription(platform, await openReceiver(group), {
+    ...receptionOf(group, key),
     patterns,
     repair: repair !== false,
     ...(link !== null && { log: { link, from } }),
@@ -60,7 +58,6 @@ export async function subscribeGroup(
       log.warn("the group has a sender that is not the server of --repair: what is lost of it may stay so", {
         from: text,
       }),
-    largest: largestTaken(group),
     onSender: (from, joined) => {
       log.debug(joined ? "a sender is heard" : "a sender has ended", { from: from.text });
       if (joined && !heard) onSender(from);
@@ -68,6 +65,18 @@ export async function subscribeGroup(
     },
   });
   return new WatchedGroup(subscription, command, log, () => heard);
+}
+
+/** Which datagrams a receiver takes. @param key 32 bytes, or `null` for those that are not encrypted */
+export function receptionOf(
+  group: Group,
+  key: Uint8Array | null,
+): Pick<GroupSubscriptionOptions, "group" | "seal" | "largest"> {
+  return {
+    group: groupId(platform, group.address),
+    seal: sealOf(platform, key, "receiver"),
+    largest: largestTaken(group),
+  };
 }
 
 /** A group's subscription that says once what is wrong with what comes, and what to do when nothing does. */

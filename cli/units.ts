@@ -119,6 +119,26 @@ export function parseCount(text: string, least = 1): number {
   return count;
 }
 
+/**
+ * Reads a part of a whole: `1%`, `0.5%`, or without the sign.
+ *
+ * @returns of a hundred
+ * @throws {UsageError} when it is none, or more than 100
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { parsePercent } from "./units.ts";
+ *
+ * assert(parsePercent("0.5%") === 0.5);
+ * ```
+ */
+export function parsePercent(text: string): number {
+  const [, digits] = /^(\d+(?:\.\d+)?) ?%?$/.exec(text) ?? [];
+  if (digits !== undefined && Number(digits) <= 100) return Number(digits);
+  throw new UsageError(`"${text}" is not a part of a hundred`, "give such as 1% or 0.5%");
+}
+
 /** How fast: messages, or bytes, a second. Above 0. */
 export type Rate = { readonly messages: number } | { readonly bytes: number };
 

@@ -5,11 +5,11 @@
  */
 
 import { formatCount } from "../units.ts";
-import { amount, formatTimes, memory, micros, perSecond, processorTime, type Quantity } from "./figures.ts";
+import { amount, formatTimes, memory, micros, percent, perSecond, processorTime, type Quantity } from "./figures.ts";
 import type { Column } from "./grid.ts";
 import { figureNames, type LatencyFigure, type Metric, type Trip, tripNames, tripsOf } from "./metrics.ts";
 import type { Comparison, LoadRuns, Spread, TargetSummary } from "./summary.ts";
-import { ours } from "./targets.ts";
+import { isOurs, oursOf } from "./targets.ts";
 
 /** What stands where there is nothing to tell. */
 const none = "-";
@@ -25,6 +25,29 @@ export interface Block {
 
 /** The figures of a load, a row a target. */
 export function blocksOf(comparison: Comparison, load: LoadRuns): Block[] {
+  const blocks = loadBlocks(comparison, load);
+  return load.runs.some(({ multicast }) => multicast !== null)
+    ? [...blocks, datagramBlock(comparison.targets)]
+    : blocks;
+}
+
+/** What goes over the network, and what of it does not arrive. */
+function datagramBlock(targets: readonly TargetSummary[]): Block {
+  return {
+    title: "network",
+    about: "what the server sends",
+    columns: [
+      medians("messages/s", targets, "sentRate", amount),
+      medians("bytes each", targets, "bytesPerMessage", memory),
+      medians("datagrams/s", targets, "datagramRate", amount),
+      medians("missed", targets, "missed", percent),
+      medians("repaired", targets, "repaired", percent),
+      column("unrepaired", targets, ({ unrepaired }) => formatCount(unrepaired)),
+    ],
+  };
+}
+
+function loadBlocks(comparison: Comparison, load: LoadRuns): Block[] {
   const { kind, targets } = comparison;
   const runs = column("runs", targets, ({ rounds, runs }) => `${rounds.length} of ${runs}`);
   const lost = column("lost", targets, ({ lost }) => lost < 1e6 ? formatCount(lost) : amount.text(lost));
@@ -85,10 +108,10 @@ function latencies(targets: readonly TargetSummary[], trip: Trip): Column[] {
 /** How the figures of a trip vary from round to round, and how ours compares; nothing where there is no other round. */
 function spreadBlock(targets: readonly TargetSummary[], trip: Trip): Block[] {
   const figures = ["p50", "p99"] as const satisfies readonly LatencyFigure[];
-  if (targets.every(({ rounds, target }) => rounds.length < 2 && target === ours)) return [];
+  if (targets.every(({ rounds, target }) => rounds.length < 2 && isOurs(target))) return [];
   const columns = figures.flatMap((figure) => [
     ranges(`${figureNames[figure]} min..max`, targets, `${trip}_${figure}`, micros),
-    ratios(targets, `${trip}_${figure}`, `${figureNames[figure]}: stream is`),
+    ratios(targets, `${trip}_${figure}`, `${figureNames[figure]}: `),
   ]);
   return [{ title: tripNames[trip], about: "round by round", columns }];
 }
@@ -112,8 +135,8 @@ function ranges(heading: string, targets: readonly TargetSummary[], metric: Metr
 }
 
 /** How many times theirs ours is. Of the limit it is a part. */
-function ratios(targets: readonly TargetSummary[], metric: Metric, heading = "stream is"): Column {
-  return column(heading, targets, ({ target, ratios }) => {
+function ratios(targets: readonly TargetSummary[], metric: Metric, of = ""): Column {
+  return column(`${of}${oursOf(targets)} is`, targets, ({ target, ratios }) => {
     const ratio = ratios[metric];
     return ratio === undefined ? "" : ratioText(ratio, target === "limit" ? " of it" : "×");
   });

@@ -7,6 +7,8 @@
  * @module
  */
 
+import type { ReceivedDatagrams } from "./result.ts";
+
 /** Where what a connection receives is counted. One connection has one sink. */
 export interface Sink {
   /** Bytes came: the messages of the calls of {@linkcode take} that follow were all there by now. Called once a read. */
@@ -21,12 +23,18 @@ export interface Sink {
   take(bytes: Uint8Array, view: DataView, start: number, end: number): void;
   /** The server said that messages will not come, or what came was broken. Counted as damage, beside the missing numbers. */
   damaged(why: string): void;
+  /** A group's receiver said that so many messages will not come: that is no damage. Where this is not there, it is. */
+  missed?(count: number): void;
 }
 
 /** A connection that receives. */
 export interface Receiver {
   /** Rejects with a `TransportError`, a `RefusedError` or a `ProtocolError` when the connection is lost; resolves after {@linkcode close}. */
   readonly closed: Promise<void>;
+  /** Bytes that came, those of the server's protocol included. */
+  readonly bytes: number;
+  /** What became of datagrams; only where those are what comes. */
+  readonly datagrams?: ReceivedDatagrams;
   /** Closes it: nothing is counted any more. */
   close(): void;
 }
@@ -67,5 +75,8 @@ export interface Driver {
   send(endpoint: string, topics: readonly string[]): Promise<Sender>;
 }
 
-/** The kinds of server that `bench` knows; `limit` is the byte copier. */
-export type TargetKind = "stream" | "nats" | "redis" | "mqtt" | "limit";
+/**
+ * The kinds of server that `bench` knows. `multicast` is our server as what it multicasts is received, `tcp` the same over
+ * connections; `limit` is the byte copier.
+ */
+export type TargetKind = "stream" | "multicast" | "tcp" | "nats" | "redis" | "mqtt" | "limit";

@@ -5,7 +5,7 @@
  */
 
 import type { TargetKind } from "./driver.ts";
-import type { ConnectionsResult, Counts, Latency, RunResult, Usage } from "./result.ts";
+import type { ConnectionsResult, Counts, Latency, MulticastResult, RunResult, SentDatagrams, Usage } from "./result.ts";
 import { summarize } from "./summary.ts";
 
 /** What was measured with. */
@@ -71,6 +71,7 @@ function cellsOf(run: RunResult): Record<string, Cell> {
     seconds: run.seconds,
     sentRate: run.sentRate,
     deliveryRate: run.deliveryRate,
+    serverBytes: run.serverBytes,
     processors: run.processors,
     bottleneck: run.bottleneck,
   };
@@ -85,6 +86,7 @@ function cellsOf(run: RunResult): Record<string, Cell> {
     ...under("receiverUsage", usageCells(run.receiverUsage)),
     ...under("connections", connectionCells(run.connections)),
     ...under("connections_setup", latencyCells(run.connections?.setup ?? null)),
+    ...under("multicast", multicastCells(run.multicast)),
   };
 }
 
@@ -97,10 +99,12 @@ type Nested =
   | "senderUsage"
   | "receiverUsage"
   | "slices"
-  | "connections";
+  | "connections"
+  | "multicast";
 
-function countCells({ sent, expected, received, lost, duplicated, reordered, corrupt }: Counts): Cells<Counts> {
-  return { sent, expected, received, lost, duplicated, reordered, corrupt };
+function countCells(counts: Counts): Cells<Counts> {
+  const { sent, expected, received, lost, unrepaired, duplicated, reordered, corrupt } = counts;
+  return { sent, expected, received, lost, unrepaired, duplicated, reordered, corrupt };
 }
 
 function latencyCells(latency: Latency | null): Cells<Latency, "histogram"> {
@@ -115,6 +119,21 @@ function usageCells(usage: Usage | null): Cells<Usage> {
 function connectionCells(connections: ConnectionsResult | null): Cells<ConnectionsResult, "setup"> {
   const { wanted = null, open = null, rate = null, bytesEach = null } = connections ?? {};
   return { wanted, open, rate, bytesEach };
+}
+
+function multicastCells(multicast: MulticastResult | null): Record<string, Cell> {
+  const { group = null, encrypted = null, missed = null, unrepaired = null, requests = null } = multicast ?? {};
+  const { datagrams = null, repaired = null, expired = null, bytes = null } = multicast?.sent ?? {};
+  const cells: Cells<MulticastResult, "sent" | "faults"> = {
+    group,
+    encrypted: encrypted === null ? null : Number(encrypted),
+    missed,
+    unrepaired,
+    requests,
+  };
+  const sent: Cells<SentDatagrams> = { datagrams, repaired, expired, bytes };
+  const { lost = null, reordered = null, duplicated = null } = multicast?.faults ?? {};
+  return { ...cells, ...under("sent", sent), ...under("faults", { lost, reordered, duplicated }) };
 }
 
 const nothing: Cells<Latency, "histogram"> = {

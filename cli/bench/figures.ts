@@ -77,6 +77,13 @@ export const memory: Quantity = {
   base: 2,
 };
 
+/** A part of a whole: `0.52 %`. */
+export const percent: Quantity = {
+  text: (part) => `${threeDigits(part * 100)} %`,
+  range: (least, most) => `${threeDigits(least * 100)}..${threeDigits(most * 100)} %`,
+  tick: (part) => `${trimmed(threeDigits(part * 100))} %`,
+};
+
 /** How many times: `123`, `4.51`, `0.66`, `0.113`, `0.031`. */
 export function formatTimes(value: number): string {
   return value >= 0.0995 && value < 0.2 ? value.toFixed(3) : threeDigits(value);

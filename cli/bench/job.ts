@@ -7,7 +7,8 @@
 
 import type { TargetKind } from "./driver.ts";
 import type { RecordedSlice, Window } from "./recorder.ts";
-import type { Latency, Usage } from "./result.ts";
+import type { Latency, ReceivedDatagrams, Usage } from "./result.ts";
+import type { Reception } from "./scenarios.ts";
 
 /** Where messages come from, as it is told to a process: a file is read by each that needs it. */
 export type BodyJob =
@@ -43,6 +44,16 @@ export interface SendJob extends CommonJob {
   readonly receivers: number;
 }
 
+/** The multicast group that a process receives from. */
+export interface GroupJob extends Reception {
+  /** `mcast://239.255.1.2:7071?interface=127.0.0.1`. */
+  readonly endpoint: string;
+  /** In hexadecimal; `null` without encryption. */
+  readonly key: string | null;
+  /** What faults begin with: each process has another. */
+  readonly seed: number;
+}
+
 /** Receive messages. */
 export interface ReceiveJob extends CommonJob {
   readonly role: "receive";
@@ -56,6 +67,8 @@ export interface ReceiveJob extends CommonJob {
   readonly progress: number;
   /** Send each message back, on these topics: an echo of the topics of the same index. */
   readonly echo: readonly string[] | null;
+  /** Receive from a group; `null` for connections. */
+  readonly group: GroupJob | null;
 }
 
 /** What a process is to do. */
@@ -98,6 +111,8 @@ export interface ReceiveResult {
   readonly expected: number;
   readonly received: number;
   readonly missing: number;
+  /** Never came, as was said. */
+  readonly unrepaired: number;
   readonly duplicated: number;
   readonly reordered: number;
   readonly corrupt: number;
@@ -107,6 +122,10 @@ export interface ReceiveResult {
   readonly lastArrival: number;
   readonly latency: Latency | null;
   readonly slices: readonly RecordedSlice[];
+  /** Bytes that came. */
+  readonly bytes: number;
+  /** Of a group: what became of its datagrams. */
+  readonly datagrams: ReceivedDatagrams | null;
   readonly usage: Usage;
   /** Why it ended early; `null` if it did not. */
   readonly lost: string | null;

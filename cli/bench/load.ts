@@ -63,7 +63,9 @@ abstract class Process {
 
   /** Connects: what it is told before that waits. */
   protected begin(): void {
-    this.#ready = driverOf(this.job.kind).then((driver) => this.connect(driver)).catch((error) => {
+    const { job } = this;
+    const group = job.role === "receive" ? job.group : null;
+    this.#ready = driverOf(job.kind, group).then((driver) => this.connect(driver)).catch((error) => {
       fail(error);
       Deno.exit(0);
     });

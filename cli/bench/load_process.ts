@@ -32,7 +32,10 @@ export class LoadProcess implements AsyncDisposable {
 
   constructor(job: Job) {
     this.job = job;
-    const { command, args } = selfCommand(["bench", "load"], { readFiles: job.body.kind === "file" });
+    const { command, args } = selfCommand(["bench", "load"], {
+      readFiles: job.body.kind === "file",
+      interfaces: job.kind === "multicast",
+    });
     this.#child = new Deno.Command(command, {
       args,
       env: selfEnvironment,

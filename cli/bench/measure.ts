@@ -16,6 +16,7 @@ import { version } from "../version.ts";
 import { contendersOf } from "./contenders.ts";
 import { type Meta, toCsv, toJson } from "./export.ts";
 import { whyExcluded } from "./findings.ts";
+import { benchGroup } from "./group.ts";
 import { terminalLive } from "./live.ts";
 import { splitLines } from "./load.ts";
 import { type BodySource, Messages } from "./message.ts";
@@ -34,7 +35,7 @@ export async function measure(options: BenchOptions, signal: AbortSignal): Promi
   using log = new Log(options.log);
   const size = new Messages(await bodyOf(options)).size;
   const congestion = await congestionControl();
-  const contenders = await contendersOf(options, log, signal);
+  const contenders = await contendersOf({ ...options, group: benchGroup(options.group) }, log, signal);
   const rounds = options.rounds ?? (contenders.length > 1 ? comparedRounds : 1);
   using live = terminalLive(options.log.quiet || options.log.format === "json");
   const results: RunResult[] = [];

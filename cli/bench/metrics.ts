@@ -20,6 +20,12 @@ export type Metric =
   | "cpuPerMillion"
   /** The most memory that the server had resident, in bytes. */
   | "peakBytes"
+  /** Bytes that the server sent to all subscribers together, for each message that was published. */
+  | "bytesPerMessage"
+  /** New datagrams a second; and of those that receivers were to get, which part was missing, and which was repaired. */
+  | "datagramRate"
+  | "missed"
+  | "repaired"
   | "connectionRate"
   | "connectionsOpen"
   | "bytesEach"
@@ -80,6 +86,18 @@ export function cpuPerMillion({ serverUsage, deliveryRate, seconds }: RunResult)
   return serverUsage === null || millions === 0 ? null : serverUsage.cpuSeconds / millions;
 }
 
+/** What of a group's datagrams can be compared; nothing where its server did not say what it has sent. */
+function datagramMetrics({ multicast, counts, sentRate, subscribers }: RunResult): Metrics {
+  if (!multicast?.sent || counts.sent === 0) return {};
+  const { sent: { datagrams }, missed, unrepaired } = multicast;
+  const due = datagrams * subscribers;
+  return {
+    datagramRate: datagrams / counts.sent * sentRate,
+    missed: missed / due,
+    repaired: (missed - unrepaired) / due,
+  };
+}
+
 /** The figures of a run. */
 export function metricsOf(run: RunResult): Metrics {
   const metrics: Partial<Record<Metric, number>> = {};
@@ -90,6 +108,11 @@ export function metricsOf(run: RunResult): Metrics {
     set("deliveryRate", run.deliveryRate);
     set("sentRate", run.sentRate);
     set("cpuPerMillion", cpuPerMillion(run));
+    set(
+      "bytesPerMessage",
+      run.serverBytes === null || run.counts.sent === 0 ? null : run.serverBytes / run.counts.sent,
+    );
+    Object.assign(metrics, datagramMetrics(run));
   } else {
     set("connectionRate", run.connections.rate);
     set("connectionsOpen", run.connections.open);

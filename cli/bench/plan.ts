@@ -6,7 +6,8 @@
 
 import { availableParallelism } from "node:os";
 import type { TargetKind } from "./driver.ts";
-import type { BodyJob, ReceiveJob, SendJob } from "./job.ts";
+import type { BenchGroup } from "./group.ts";
+import type { BodyJob, GroupJob, ReceiveJob, SendJob } from "./job.ts";
 import { headerSize } from "./message.ts";
 import type { Load } from "./scenarios.ts";
 
@@ -53,7 +54,7 @@ export const farTopics = { request: "bench/echo/request", reply: "bench/echo/rep
  */
 export function planOf(
   load: Load,
-  target: { readonly kind: TargetKind; readonly endpoint: string },
+  target: { readonly kind: TargetKind; readonly endpoint: string; readonly group?: BenchGroup | null },
   content: Content,
   run: string,
   size: number,
@@ -75,7 +76,11 @@ export function planOf(
   const ahead = spread
     ? Math.min(onTheWay, mostAheadSpread * load.subscribers)
     : Math.min(mostAhead, Math.max(leastAhead, onTheWay / load.subscribers));
-  const most = rate > 0 ? 0 : Math.max(steps, Math.floor(ahead / publishers / (Math.max(size, headerSize) + overhead)));
+  // A group's sender waits for no receiver: what each gets of the rate that it keeps is what is measured.
+  const group = target.group ?? null;
+  const most = rate > 0 || group !== null
+    ? 0
+    : Math.max(steps, Math.floor(ahead / publishers / (Math.max(size, headerSize) + overhead)));
   const processors = availableParallelism();
   // The messages of one that spreads over topics are counted together.
   const senders = deal(publishers, spread ? 1 : Math.ceil(processors / 2)).map((indices): SendJob => ({
@@ -87,7 +92,7 @@ export function planOf(
     window: most,
     receivers: Math.min(load.subscribers, processors),
   }));
-  const receivers = deal(load.subscribers, processors).map((indices): ReceiveJob => ({
+  const receivers = deal(load.subscribers, processors).map((indices, process): ReceiveJob => ({
     ...common,
     role: "receive",
     connections: indices.map((index) => subscriptionOf(load, index, run)),
@@ -95,6 +100,7 @@ export function planOf(
     verify: content.verify,
     progress: most === 0 ? 0 : Math.max(1, Math.floor(most / steps)),
     echo: null,
+    group: group === null ? null : groupJob(load, group, content.seed + (process << 16)),
   }));
   if (trip !== "round" && trip !== "far") return { senders, receivers, echoes: [] };
   const back = trip === "far" ? farTopics.reply : `bench/${run}/back`;
@@ -103,6 +109,10 @@ export function planOf(
     receivers: receivers.map((job) => ({ ...job, topics: [back] })),
     echoes: trip === "far" ? [] : receivers.map((job) => ({ ...job, echo: [back] })),
   };
+}
+
+function groupJob({ reception }: Load, { endpoint, key }: BenchGroup, seed: number): GroupJob {
+  return { ...reception!, endpoint, key, seed };
 }
 
 /** Deals the numbers from 0 out to so many hands, or fewer. */

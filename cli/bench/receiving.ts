@@ -10,12 +10,14 @@ import { type ReceiveJob, type ReceiveResult, sourcesOf, topicOf } from "./job.t
 import { Latencies } from "./latencies.ts";
 import type { Messages } from "./message.ts";
 import { Recorder, type Window } from "./recorder.ts";
+import type { ReceivedDatagrams } from "./result.ts";
 import { Tally } from "./tally.ts";
 
 /** How many connections are made at the same time. */
 const atOnce = 32;
-/** Messages that do not come for so long will not come, in milliseconds. */
+/** Messages that do not come for so long will not come, in milliseconds: of a group, they are asked for meanwhile. */
 const patience = 5_000;
+const groupPatience = 15_000;
 /** How often it is looked whether everything has come, in milliseconds. */
 const lookInterval = 10;
 
@@ -84,9 +86,10 @@ export class Receiving {
   /** Waits until everything that was sent has come, or nothing has come for a while. */
   async complete(totals: Uint32Array): Promise<void> {
     const told = now();
+    const most = this.#job.group === null ? patience : groupPatience;
     const expected = this.#expected(totals);
-    while (this.#received < expected) {
-      if (now() - Math.max(told, this.recorder.lastArrival) > patience) return;
+    while (this.#sum((tally) => tally.received + tally.reported) < expected) {
+      if (now() - Math.max(told, this.recorder.lastArrival) > most) return;
       await new Promise((resolve) => setTimeout(resolve, lookInterval));
     }
     await this.#echo?.flush();
@@ -95,19 +98,23 @@ export class Receiving {
   /** What became of the messages. */
   result(totals: Uint32Array): Omit<ReceiveResult, "usage" | "lost"> {
     this.recorder.finish();
-    const sum = (of: (tally: Tally) => number) => this.#tallies.reduce((total, tally) => total + of(tally), 0);
+    const lost = this.#tallies.map((tally, index) => tally.lost(totals, this.#expects(index)));
     return {
       expected: this.#expected(totals),
-      received: this.#received,
-      missing: this.#tallies.reduce((all, tally, index) => all + tally.lost(totals, this.#expects(index)), 0),
-      duplicated: sum(({ duplicated }) => duplicated),
-      reordered: sum(({ reordered }) => reordered),
-      corrupt: sum(({ corrupt }) => corrupt),
+      received: this.#sum(({ received }) => received),
+      missing: this.#sum(({ reported }, index) => Math.max(0, lost[index]! - reported)),
+      unrepaired: this.#sum(({ reported }, index) => Math.min(lost[index]!, reported)),
+      duplicated: this.#sum(({ duplicated }) => duplicated),
+      reordered: this.#sum(({ reordered }) => reordered),
+      // What was said to be lost and came is as wrong as what is broken.
+      corrupt: this.#sum(({ corrupt, reported }, index) => corrupt + Math.max(0, reported - lost[index]!)),
       damages: this.#tallies.flatMap(({ damages }) => damages).slice(0, 10),
       measured: this.recorder.measured,
       lastArrival: this.recorder.lastArrival,
       latency: this.recorder.latencies.summary(),
       slices: this.recorder.slices,
+      bytes: this.#receivers.reduce((sum, { bytes }) => sum + bytes, 0),
+      datagrams: addUp(this.#receivers.flatMap(({ datagrams }) => datagrams ?? [])),
     };
   }
 
@@ -117,8 +124,8 @@ export class Receiving {
     await this.#echo?.close();
   }
 
-  get #received(): number {
-    return this.#tallies.reduce((sum, { received }) => sum + received, 0);
+  #sum(of: (tally: Tally, index: number) => number): number {
+    return this.#tallies.reduce((sum, tally, index) => sum + of(tally, index), 0);
   }
 
   #expected(totals: Uint32Array): number {
@@ -171,6 +178,22 @@ export class Receiving {
       return least;
     });
   }
+}
+
+/** What became of the datagrams of several receivers, or processes of them; `null` where there are none. */
+export function addUp(parts: readonly ReceivedDatagrams[]): ReceivedDatagrams | null {
+  if (parts.length === 0) return null;
+  const sum = (of: (part: ReceivedDatagrams) => number) => parts.reduce((total, part) => total + of(part), 0);
+  return {
+    faults: {
+      lost: sum(({ faults }) => faults.lost),
+      reordered: sum(({ faults }) => faults.reordered),
+      duplicated: sum(({ faults }) => faults.duplicated),
+    },
+    missed: sum(({ missed }) => missed),
+    unrepaired: sum(({ unrepaired }) => unrepaired),
+    requests: sum(({ requests }) => requests),
+  };
 }
 
 /** A tally that also sends each message back. */

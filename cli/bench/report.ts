@@ -15,7 +15,7 @@ import { page } from "./report_page.ts";
 import { comparisonTables, glanceTable, headlines, runsTable } from "./report_tables.ts";
 import type { RunResult } from "./result.ts";
 import { compare, type Comparison, groupRuns, type LoadRuns } from "./summary.ts";
-import { ours, targetsOf } from "./targets.ts";
+import { isOurs, oursOf, targetsOf } from "./targets.ts";
 import { loadText, measuredText } from "./titles.ts";
 
 interface Part {
@@ -39,11 +39,12 @@ export function renderReport(runs: readonly RunResult[], meta: Meta): string {
 /** `fanout and latency: stream beside nats and redis`. */
 function titleOf(runs: readonly RunResult[], parts: readonly Part[]): string {
   const scenarios = listed([...new Set(parts.map(({ load }) => load.scenario))]);
-  const others = targetsOf(runs).filter((target) => target !== ours).map((target) =>
+  const others = targetsOf(runs).filter((target) => !isOurs(target)).map((target) =>
     target === "limit" ? "the limit" : target
   );
-  if (!runs.some(({ target }) => target === ours)) return `${scenarios}: ${listed(others)}`;
-  return others.length === 0 ? `${scenarios} of stream` : `${scenarios}: stream beside ${listed(others)}`;
+  if (!runs.some(({ target }) => isOurs(target))) return `${scenarios}: ${listed(others)}`;
+  const ours = oursOf(runs);
+  return others.length === 0 ? `${scenarios} of stream` : `${scenarios}: ${ours} beside ${listed(others)}`;
 }
 
 /** `a, b and c`. */
@@ -105,7 +106,7 @@ function partSection({ load, comparison }: Part, index: number): Markup {
 
 /** What a load shows, in a sentence a figure: ours, and how it compares. */
 function statement({ load, comparison }: Part): Content {
-  const own = comparison.targets.find(({ target }) => target === ours);
+  const own = comparison.targets.find(({ target }) => isOurs(target));
   const told = headlines(comparison, load).filter(({ metric }) => !metric.endsWith("_p50"));
   return told.flatMap(({ says, metric, text }) => {
     const spread = own?.spreads[metric];

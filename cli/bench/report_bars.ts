@@ -11,7 +11,7 @@ import { type Canvas, type Drawing, hit, label, line } from "./report_figure.ts"
 import { path } from "./report_marks.ts";
 import { linearScale } from "./report_scale.ts";
 import type { Spread } from "./summary.ts";
-import { ours } from "./targets.ts";
+import { isOurs, oursOf } from "./targets.ts";
 
 /** A target's bar. */
 export interface Bar {
@@ -74,6 +74,7 @@ export function barChart(canvas: Canvas, bars: readonly Bar[], quantity: Quantit
 
 function columnHeads({ width, narrow }: Canvas, bars: readonly Bar[]): Content {
   const compared = bars.some(({ ratio }) => ratio !== "");
+  const ours = oursOf(bars);
   if (narrow) return compared ? label(width - 10, 12, `median · ${ours} is`, "head", "end") : null;
   return [
     label(width - valueColumn, 14, "median", "head", "end"),
@@ -90,7 +91,7 @@ function row(
   quantity: Quantity,
 ): Content {
   const { target, spread, rounds, ratio, detail } = bar;
-  const strong = target === ours ? " strong" : "";
+  const strong = isOurs(target) ? " strong" : "";
   const value = spread === null ? "none counts" : quantity.text(spread.median);
   const barTop = top + at.bar;
   const names = canvas.narrow

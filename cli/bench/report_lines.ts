@@ -9,7 +9,7 @@ import { type Content, element, type Markup } from "./html.ts";
 import { type Canvas, type Drawing, hit, label, line } from "./report_figure.ts";
 import { dashOf, marker, path } from "./report_marks.ts";
 import type { Scale } from "./report_scale.ts";
-import { ours } from "./targets.ts";
+import { isOurs } from "./targets.ts";
 
 /** A point of a line; without `y` the line is interrupted. */
 export interface Point {
@@ -164,7 +164,7 @@ function names({ lines, markNames }: LineChart, plot: Plot, y: Place): Content {
     return [
       Math.abs(place - at) > 3 ? line(plot.right + 1, at, left - 1, place, "leader") : null,
       markNames ? marker(target, left + 5, place, 4) : null,
-      label(left + (markNames ? 14 : 0), place + 4, name, `name${markNames && target === ours ? " strong" : ""}`),
+      label(left + (markNames ? 14 : 0), place + 4, name, `name${markNames && isOurs(target) ? " strong" : ""}`),
     ];
   });
 }

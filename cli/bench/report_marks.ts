@@ -9,6 +9,8 @@ import { element, type Markup } from "./html.ts";
 
 const dashes: Readonly<Record<TargetKind, string>> = {
   stream: "none",
+  multicast: "none",
+  tcp: "6 2",
   nats: "9 3",
   redis: "4 3",
   mqtt: "9 3 2 3",
@@ -25,9 +27,12 @@ export function marker(target: TargetKind, x: number, y: number, size = 4.5): Ma
   const style = { class: `mark t-${target}` };
   switch (target) {
     case "stream":
+    case "multicast":
       return element("circle", { ...style, cx: x, cy: y, r: size });
     case "nats":
       return element("rect", { ...style, x: x - size * 0.9, y: y - size * 0.9, width: size * 1.8, height: size * 1.8 });
+    case "tcp":
+      return element("path", { ...style, d: path([x, y + size], [x + size, y - size], [x - size, y - size]) + "Z" });
     case "redis":
       return element("path", { ...style, d: path([x, y - size], [x + size, y + size], [x - size, y + size]) + "Z" });
     case "mqtt":

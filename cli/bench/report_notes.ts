@@ -62,6 +62,11 @@ export function method(runs: readonly RunResult[], kinds: ReadonlySet<LoadKind>)
       "A program that copies bytes from one socket to the others, and knows nothing of messages: what the machine, its network stack and the load generator can do at most. It is no contestant.",
     ],
     [
+      has("multicast"),
+      "Multicast",
+      "Receivers of the group have no connection: what is lost of its datagrams, on purpose or by the system, they ask for, and it is sent again. Messages that could not be repaired are reported to the receivers as gaps, and counted here; a run in which one is missing without a word does not count. As many messages as go means as many as the group's rate lets through: the sender waits for no receiver.",
+    ],
+    [
       has("nats") || has("redis") || has("mqtt"),
       "Others",
       "They are spoken to in their own protocol on plain sockets, not through a client library that could be the slower part. Ours is measured through the library that its users have.",

@@ -9,12 +9,12 @@ export const style = `
 :root {
   color-scheme: light dark;
   --page: #f6f6f3; --card: #fff; --ink: #1b1d20; --soft: #5a5f67; --edge: #e2e2dd; --grid: #ebebe7; --axis: #a9acb0; --more: #0003;
-  --stream: #0072b2; --nats: #b87800; --redis: #b4508d; --mqtt: #00805f; --limit: #5f646b; --bad: #c0392b;
+  --stream: #0072b2; --tcp: #a34700; --nats: #b87800; --redis: #b4508d; --mqtt: #00805f; --limit: #5f646b; --bad: #c0392b;
 }
 @media screen and (prefers-color-scheme: dark) {
   :root {
     --page: #111316; --card: #191c20; --ink: #e9eaec; --soft: #a4a9b1; --edge: #2b2f35; --grid: #262a2f; --axis: #5d636b; --more: #000a;
-    --stream: #56b4e9; --nats: #e69f00; --redis: #e28abb; --mqtt: #22b893; --limit: #a0a6ae; --bad: #ff8a7a;
+    --stream: #56b4e9; --tcp: #e8864a; --nats: #e69f00; --redis: #e28abb; --mqtt: #22b893; --limit: #a0a6ae; --bad: #ff8a7a;
   }
 }
 * { box-sizing: border-box; }
@@ -48,7 +48,7 @@ svg.key { width: 13px; height: 13px; vertical-align: -1px; margin-right: 2px; }
 svg.chart.narrow { display: none; }
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 20px 32px; }
 .panel { min-width: 0; max-width: 520px; }
-.t-stream { --c: var(--stream); } .t-nats { --c: var(--nats); } .t-redis { --c: var(--redis); }
+.t-stream, .t-multicast { --c: var(--stream); } .t-tcp { --c: var(--tcp); } .t-nats { --c: var(--nats); } .t-redis { --c: var(--redis); }
 .t-mqtt { --c: var(--mqtt); } .t-limit { --c: var(--limit); }
 svg text { fill: var(--ink); font-size: 13px; font-variant-numeric: tabular-nums; }
 svg .tick, svg .head, svg .detail { fill: var(--soft); font-size: 12px; }

@@ -15,7 +15,7 @@ import { cpuPerMillion, latencyOf, type Metric, type Trip, tripNames, tripsOf } 
 import { inlineMarker } from "./report_marks.ts";
 import type { Bottleneck, RunResult } from "./result.ts";
 import type { Comparison, LoadRuns, TargetSummary } from "./summary.ts";
-import { inOrder, ours } from "./targets.ts";
+import { inOrder, isOurs, oursOf } from "./targets.ts";
 
 /** A row of a table: what it is about, and whether it is to stand back. */
 interface Row {
@@ -27,7 +27,7 @@ interface Row {
 
 /** The figures that compare the targets, as in the terminal. */
 export function comparisonTables(comparison: Comparison, load: LoadRuns): Markup[] {
-  const rows = comparison.targets.map(({ target }) => rowOf(target, target === ours ? "ours" : ""));
+  const rows = comparison.targets.map(({ target }) => rowOf(target, isOurs(target) ? "ours" : ""));
   return blocksOf(comparison, load).map(({ title, about, columns }) =>
     table([title, about].filter(Boolean).join(", "), "target", rows, columns)
   );
@@ -117,6 +117,7 @@ interface Headline {
 
 /** The figures that tell the most of a load. */
 export function headlines({ kind }: Pick<Comparison, "kind">, { runs }: Pick<LoadRuns, "runs">): Headline[] {
+  const ours = oursOf(runs);
   switch (kind) {
     case "throughput":
       return [{ name: "deliveries", metric: "deliveryRate", text: perSecond.text, says: `${ours} delivers` }];

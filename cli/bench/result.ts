@@ -50,8 +50,10 @@ export interface Counts {
   readonly expected: number;
   /** Received, each counted once. */
   readonly received: number;
-  /** Never received. */
+  /** Never received, and not said to be lost. */
   readonly lost: number;
+  /** Not received, and said to be lost: a multicast group could not repair them. They do not make a run wrong. */
+  readonly unrepaired: number;
   /** Received again. */
   readonly duplicated: number;
   /** Received after one that was sent later to the same topic. */
@@ -105,6 +107,11 @@ export interface RunResult {
   readonly roundTrip: Latency | null;
   /** How late the generator itself was with sending, while the target held nothing up; `null` without a rate. */
   readonly sendDelay: Latency | null;
+  /**
+   * Bytes that the server sent to all subscribers in the whole run, those of its protocol included, those of TCP, UDP and IP
+   * not. Of a multicast group it is what the server says, or `null` where it said nothing; else what subscribers received.
+   */
+  readonly serverBytes: number | null;
   /** What the server used; `null` where it is not on this machine, or cannot be told. */
   readonly serverUsage: Usage | null;
   readonly senderUsage: Usage;
@@ -115,6 +122,41 @@ export interface RunResult {
   readonly slices: readonly Slice[];
   /** Connections, where the scenario is about them. */
   readonly connections: ConnectionsResult | null;
+  /** Datagrams, where those were measured. */
+  readonly multicast: MulticastResult | null;
+}
+
+/** What became of a group's datagrams at its receivers, in the whole run; of several receivers, the sums. */
+export interface ReceivedDatagrams {
+  /** Lost, late and doubled on purpose. */
+  readonly faults: { readonly lost: number; readonly reordered: number; readonly duplicated: number };
+  /** Missing when others had come that follow them, for whatever reason. */
+  readonly missed: number;
+  /** Of those, never repaired. */
+  readonly unrepaired: number;
+  /** What receivers have sent, to ask for repairs and for what that takes. */
+  readonly requests: number;
+}
+
+/** What a server says it has multicast. */
+export interface SentDatagrams {
+  /** New ones, with messages. */
+  readonly datagrams: number;
+  /** Sent again. */
+  readonly repaired: number;
+  /** Asked for and not sent again: the server did not have them any more. */
+  readonly expired: number;
+  /** Bytes of all of them, heartbeats included. */
+  readonly bytes: number;
+}
+
+/** What the scenario `multicast` has shown of datagrams. */
+export interface MulticastResult extends ReceivedDatagrams {
+  /** The group's endpoint. */
+  readonly group: string;
+  readonly encrypted: boolean;
+  /** `null` where the server ended without a word. */
+  readonly sent: SentDatagrams | null;
 }
 
 /** What the scenario `connections` has shown. */

@@ -11,7 +11,7 @@ import type { Content } from "./plan.ts";
 import type { RunResult } from "./result.ts";
 import { runOnce, type RunProgress, type Target } from "./run.ts";
 import type { Load } from "./scenarios.ts";
-import { ours } from "./targets.ts";
+import { isOurs } from "./targets.ts";
 
 /** Something to measure. */
 export interface Contender {
@@ -81,7 +81,7 @@ export class Rounds {
   /** At a part of each contender's own maximum: each with ours, at that rate. */
   async #shares(load: Load): Promise<void> {
     const fit = this.#fit(load);
-    const first = fit.find(({ kind }) => kind === ours);
+    const first = fit.find(({ kind }) => isOurs(kind));
     const others = fit.filter((contender) => contender !== first && contender.kind !== "limit");
     for (const contender of others.length > 0 ? others : fit) {
       const probe = await this.#once(atMost(load), contender, 0);

@@ -7,6 +7,7 @@
 import { availableParallelism } from "node:os";
 import { now } from "./clock.ts";
 import type { TargetKind } from "./driver.ts";
+import type { MeasuredGroup } from "./group.ts";
 import { LoadProcess } from "./load_process.ts";
 import type { Job, ReceiveResult, Report } from "./job.ts";
 import { type Content, type Plan, planOf } from "./plan.ts";
@@ -24,6 +25,8 @@ export interface Target {
   readonly server: string;
   /** Its process; `null` where it is not on this machine, or not known. */
   readonly pid: number | null;
+  /** The group that it multicasts to; `null` where connections are measured. */
+  readonly group: MeasuredGroup | null;
 }
 
 /** How a run goes, while it does. */
@@ -66,13 +69,19 @@ export async function runOnce(load: Load, target: Target, options: RunOptions): 
   const plan = planOf(load, target, content, name, size);
   await using processes = new AsyncDisposableStack();
   const start = (job: Job) => processes.use(new LoadProcess(job));
-  const run = new Run(load, target, options, plan, start);
+  const run = new Run(load, target, options.onProgress, plan, start);
   const { promise: interrupted, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason);
   signal.throwIfAborted();
   signal.addEventListener("abort", abort, { once: true });
   try {
-    return await Promise.race([run.measure(), interrupted]);
+    const gathered = await Promise.race([run.measure(), interrupted]);
+    if (target.group === null) return resultOf(load, target, options, { ...gathered, multicast: null });
+    // Nobody is connected any more when the server says its last.
+    await processes.disposeAsync();
+    const { endpoint: group, key } = target.group;
+    const multicast = { group, encrypted: key !== null, sent: await target.group.sent() };
+    return resultOf(load, target, options, { ...gathered, multicast });
   } finally {
     signal.removeEventListener("abort", abort);
     run.stop();
@@ -82,16 +91,22 @@ export async function runOnce(load: Load, target: Target, options: RunOptions): 
 class Run {
   readonly #load: Load;
   readonly #target: Target;
-  readonly #options: RunOptions;
+  readonly #onProgress: RunOptions["onProgress"];
   readonly #senders: LoadProcess[];
   readonly #receivers: LoadProcess[];
   readonly #echoes: LoadProcess[];
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
 
-  constructor(load: Load, target: Target, options: RunOptions, plan: Plan, start: (job: Job) => LoadProcess) {
+  constructor(
+    load: Load,
+    target: Target,
+    onProgress: RunOptions["onProgress"],
+    plan: Plan,
+    start: (job: Job) => LoadProcess,
+  ) {
     this.#load = load;
     this.#target = target;
-    this.#options = options;
+    this.#onProgress = onProgress;
     this.#receivers = plan.receivers.map(start);
     this.#echoes = plan.echoes.map(start);
     this.#senders = plan.senders.map(start);
@@ -102,7 +117,7 @@ class Run {
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
-  async measure(): Promise<RunResult> {
+  async measure(): Promise<Omit<Gathered, "multicast">> {
     const unloaded = await this.#usage();
     const ready = await Promise.all([...this.#receivers, ...this.#echoes].map((process) => process.next("ready")));
     const ports = await all(this.#senders, async (process) => (await process.next("sending")).port);
@@ -124,7 +139,7 @@ class Run {
     };
     const echoed = await all(this.#echoes, finished);
     const received = await all(this.#receivers, finished);
-    const gathered: Gathered = {
+    return {
       window,
       setups: ready,
       memory: { before: unloaded, after: loaded },
@@ -134,7 +149,6 @@ class Run {
       server: await usage(),
       processors: availableParallelism(),
     };
-    return resultOf(this.#load, this.#target, this.#options, gathered);
   }
 
   get #all(): LoadProcess[] {
@@ -190,7 +204,7 @@ class Run {
     this.#live.clear();
     const phase = time < window.from ? "warm-up" : time < window.until ? "measuring" : "draining";
     const [begin, end] = phase === "warm-up" ? [window.origin, window.from] : [window.from, window.until];
-    this.#options.onProgress({
+    this.#onProgress({
       phase,
       done: Math.max(0, Math.min(1, (time - begin) / (end - begin))),
       deliveryRate: told.reduce((sum, { received }) => sum + received, 0) / seconds,

@@ -9,7 +9,18 @@ import { formatRate } from "../units.ts";
 import type { ReceiveResult, Report, SendResult } from "./job.ts";
 import { Latencies } from "./latencies.ts";
 import type { Window } from "./recorder.ts";
-import type { Bottleneck, ConnectionsResult, Counts, Latency, RunResult, Slice, Usage, Verdict } from "./result.ts";
+import { addUp } from "./receiving.ts";
+import type {
+  Bottleneck,
+  ConnectionsResult,
+  Counts,
+  Latency,
+  MulticastResult,
+  RunResult,
+  Slice,
+  Usage,
+  Verdict,
+} from "./result.ts";
 import type { Load } from "./scenarios.ts";
 import type { ProcessUsage } from "./usage.ts";
 
@@ -25,6 +36,8 @@ export interface Gathered {
   readonly received: readonly ReceiveResult[];
   readonly server: Usage | null;
   readonly processors: number;
+  /** The group, and what its server said of it; `null` where connections were measured. */
+  readonly multicast: Pick<MulticastResult, "group" | "encrypted" | "sent"> | null;
 }
 
 /** Which target, and which run of it. */
@@ -101,6 +114,9 @@ export function resultOf(
     oneWay: load.trip === "one-way" ? latencyOf(received) : load.trip === "round" ? latencyOf(echoed) : null,
     roundTrip: load.trip === "round" || load.trip === "far" ? latencyOf(received) : null,
     sendDelay,
+    serverBytes: gathered.multicast === null
+      ? received.reduce((sum, { bytes }) => sum + bytes, 0)
+      : gathered.multicast.sent?.bytes ?? null,
     serverUsage: server,
     senderUsage,
     receiverUsage,
@@ -108,6 +124,7 @@ export function resultOf(
     bottleneck,
     slices: slicesOf(window, received),
     connections: load.scenario === "connections" ? connectionsOf(load, gathered) : null,
+    multicast: multicastOf(gathered),
   };
 }
 
@@ -118,6 +135,7 @@ function countsOf(sent: readonly SendResult[], received: readonly ReceiveResult[
     expected: sum(({ expected }) => expected),
     received: sum((result) => result.received),
     lost: sum(({ missing }) => missing),
+    unrepaired: sum(({ unrepaired }) => unrepaired),
     duplicated: sum(({ duplicated }) => duplicated),
     reordered: sum(({ reordered }) => reordered),
     corrupt: sum(({ corrupt, damages }) => Math.max(corrupt, damages.length)),
@@ -196,6 +214,11 @@ function connectionsOf(load: Load, { setups, memory }: Gathered): ConnectionsRes
   };
 }
 
+function multicastOf({ multicast, received }: Gathered): MulticastResult | null {
+  const datagrams = addUp(received.flatMap(({ datagrams }) => datagrams ?? []));
+  return multicast === null || datagrams === null ? null : { ...multicast, ...datagrams };
+}
+
 /** The result of a run that could not begin: it shows that there was one. */
 export function failedRun(
   load: Load,
@@ -219,12 +242,13 @@ export function failedRun(
     size,
     rate: load.rate,
     seconds: 0,
-    counts: { sent: 0, expected: 0, received: 0, lost: 0, duplicated: 0, reordered: 0, corrupt: 0 },
+    counts: { sent: 0, expected: 0, received: 0, lost: 0, unrepaired: 0, duplicated: 0, reordered: 0, corrupt: 0 },
     sentRate: 0,
     deliveryRate: 0,
     oneWay: null,
     roundTrip: null,
     sendDelay: null,
+    serverBytes: null,
     serverUsage: null,
     senderUsage: nothing,
     receiverUsage: nothing,
@@ -232,5 +256,6 @@ export function failedRun(
     bottleneck: "unknown",
     slices: [],
     connections: null,
+    multicast: null,
   };
 }

@@ -5,8 +5,17 @@
  */
 
 import { UsageError } from "../../core/errors.ts";
+import type { Faults } from "../../core/faulty_port.ts";
 import { formatBytes, formatCount, formatRate } from "../units.ts";
 import { headerSize, leastSize } from "./message.ts";
+
+/** How a multicast group is received. */
+export interface Reception {
+  /** What goes wrong on the way to each receiver. */
+  readonly faults: Faults;
+  /** Whether what is lost is asked for. */
+  readonly repair: boolean;
+}
 
 /** One load: who sends how much to whom. */
 export interface Load {
@@ -33,6 +42,8 @@ export interface Load {
   readonly warmup: number;
   /** Bytes of a message; 0 where a file decides it. */
   readonly size: number;
+  /** How it is received where it is multicast; `null` where it never is. */
+  readonly reception: Reception | null;
 }
 
 /** What the user may say of a load; what is `undefined` is the scenario's own. */
@@ -49,12 +60,14 @@ export interface LoadOptions {
   readonly topics?: number | undefined;
   readonly oneWay: boolean;
   readonly farEcho: boolean;
+  /** How it is received if it is multicast. */
+  readonly reception: Reception;
   /** The messages are lines of a file. */
   readonly fromFile: boolean;
 }
 
 /** A scenario's name. */
-export type ScenarioName = "latency" | "throughput" | "fanout" | "topics" | "connections" | "bots";
+export type ScenarioName = "latency" | "throughput" | "fanout" | "multicast" | "topics" | "connections" | "bots";
 
 /** What a scenario is unless the user says otherwise. */
 interface Scenario {
@@ -85,6 +98,11 @@ export const scenarios: Readonly<Record<ScenarioName, Scenario>> = {
   },
   throughput: { ...common, about: "the most messages a second, 1 to 1 or N to N", trip: "none" },
   fanout: { ...common, about: "the most deliveries a second, 1 to 10 or 1 to M", subscribers: 10, trip: "none" },
+  multicast: {
+    ...common,
+    about: "datagrams of a group, 1 to 1 or 1 to N: what is lost of them, and what is repaired",
+    trip: "none",
+  },
   topics: {
     ...common,
     about: "10,000 topics: over 100 connections of 100 topics each, and over one that has all",
@@ -148,6 +166,7 @@ export function loadsOf(name: ScenarioName, options: LoadOptions): Load[] {
     duration: options.duration ?? scenario.seconds * 1000,
     warmup: options.warmup ?? (scenario.count > 0 ? 0 : 1000),
     size: options.fromFile ? 0 : options.size ?? 128,
+    reception: name === "multicast" ? options.reception : null,
   };
   check(base);
   const loads = [base];
@@ -191,7 +210,8 @@ function check(load: Load): void {
   }
 }
 
-function labelOf({ scenario, publishers, subscribers, topics, wildcard, rate, share, size }: Load): string {
+function labelOf(load: Load): string {
+  const { scenario, publishers, subscribers, topics, wildcard, rate, share, size, reception } = load;
   const parts = [`${formatCount(publishers)} to ${formatCount(subscribers)}`];
   if (topics > 1) {
     parts.push(wildcard ? `${formatCount(topics)} topics by one pattern` : `${formatCount(topics)} topics`);
@@ -199,5 +219,11 @@ function labelOf({ scenario, publishers, subscribers, topics, wildcard, rate, sh
   parts.push(size === 0 ? "lines of a file" : formatBytes(size));
   if (rate > 0 && scenario !== "connections") parts.push(formatRate({ messages: rate }));
   if (share > 0) parts.push(`${Math.round(share * 100)} % of the maximum`);
+  if (reception !== null) {
+    const { loss, reorder, duplicate } = reception.faults;
+    const faults = [[loss, "lost"], [reorder, "late"], [duplicate, "doubled"]] as const;
+    for (const [percent, what] of faults) if (percent > 0) parts.push(`${percent} % ${what}`);
+    if (!reception.repair) parts.push("no repair");
+  }
   return parts.join(", ");
 }

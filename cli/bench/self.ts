@@ -20,6 +20,8 @@ export interface CommandLine {
 export interface SelfPermissions {
   /** Whether it may read files. */
   readonly readFiles?: boolean;
+  /** Whether it may look which network interfaces there are. */
+  readonly interfaces?: boolean;
 }
 
 /**
@@ -42,6 +44,7 @@ export function selfCommand(args: readonly string[], permissions: SelfPermission
   const run = ["run", "--quiet", "--no-prompt", "--config", fromRoot("deno.json")];
   const granted = ["--allow-net", "--allow-env=NO_COLOR,STREAM_SERVER,STREAM_TOKEN"];
   if (permissions.readFiles) granted.push("--allow-read");
+  if (permissions.interfaces) granted.push("--allow-sys=networkInterfaces");
   return { command, args: [...run, ...granted, fromRoot("cli/main.ts"), ...args] };
 }
 

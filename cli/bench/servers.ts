@@ -7,6 +7,7 @@
 import { Failure } from "../exit.ts";
 import { version as ownVersion } from "../version.ts";
 import type { TargetKind } from "./driver.ts";
+import type { BenchGroup } from "./group.ts";
 import { type CommandLine, selfCommand, selfEnvironment } from "./self.ts";
 import { ServerProcess } from "./server_process.ts";
 
@@ -29,6 +30,8 @@ export interface RunningServer extends AsyncDisposable {
 
 /** How a server is started. */
 export interface StartOptions {
+  /** The group that ours multicasts to, of the kind `multicast`. */
+  readonly group?: BenchGroup;
   /** Ends the server, and the wait for it. */
   readonly signal?: AbortSignal;
   /** Runs this instead of what is installed, or of this program, with the same arguments behind its own. For tests. */
@@ -115,7 +118,7 @@ export async function startServer(kind: TargetKind, options: StartOptions = {}):
   if (found === null) throw new Failure(hintFor(kind));
   const { command, version } = found;
   const peer = peers[kind];
-  if (peer === undefined) return await startOwn(kind, command, version, options);
+  if (peer === undefined) return await startOwn(kind, version, options);
   const directory = peer.writes ? await Deno.makeTempDir({ prefix: `${peer.program}-` }) : "";
   const remove = async () => {
     if (directory !== "") await Deno.remove(directory, { recursive: true });
@@ -131,23 +134,34 @@ export async function startServer(kind: TargetKind, options: StartOptions = {}):
 }
 
 /** This program as a server, or as the byte copier. */
-async function startOwn(
-  kind: TargetKind,
-  command: CommandLine,
-  version: string,
-  options: StartOptions,
-): Promise<RunningServer> {
-  const [process, match] = await ServerProcess.start({
-    ...command,
-    name: kind === "limit" ? "the byte copier" : "stream serve",
-    ready: /^listening (tcp:\/\/\S+)$/,
-    env: selfEnvironment,
-    // Deno finds its cache by it.
-    inherit: true,
-    watchesStdin: kind === "limit",
-  }, options.signal);
-  const commandLine = typed(["stream", ...ownArgs(kind)]);
-  return running({ kind, endpoint: match[1]!, version, commandLine }, process, () => Promise.resolve(), options);
+async function startOwn(kind: TargetKind, version: string, options: StartOptions): Promise<RunningServer> {
+  const { group, instead, signal } = options;
+  const keyFile = group === undefined || group.key === null ? null : await Deno.makeTempFile({ suffix: ".key" });
+  const remove = async () => {
+    if (keyFile !== null) await Deno.remove(keyFile);
+  };
+  const args = group === undefined ? ownArgs(kind) : groupArgs(group, keyFile);
+  try {
+    if (keyFile !== null) await Deno.writeTextFile(keyFile, `${group!.key}\n`);
+    const [process, match] = await ServerProcess.start({
+      ...(instead ?? selfCommand(args, { interfaces: group !== undefined, readFiles: keyFile !== null })),
+      name: kind === "limit" ? "the byte copier" : "stream serve",
+      ready: /^listening (tcp:\/\/\S+)$/,
+      env: selfEnvironment,
+      // Deno finds its cache by it.
+      inherit: true,
+      watchesStdin: kind === "limit",
+    }, signal);
+    return running(
+      { kind, endpoint: match[1]!, version, commandLine: typed(["stream", ...args]) },
+      process,
+      remove,
+      options,
+    );
+  } catch (error) {
+    await remove();
+    throw error;
+  }
 }
 
 async function startPeer(
@@ -227,6 +241,12 @@ async function find(kind: TargetKind): Promise<{ command: CommandLine; version: 
 
 function ownArgs(kind: TargetKind): string[] {
   return kind === "limit" ? ["bench", "copier"] : ["serve", "-q", "-l", "tcp://127.0.0.1:0"];
+}
+
+/** Not quietly: at its end it says what it has sent. */
+function groupArgs({ endpoint }: BenchGroup, keyFile: string | null): string[] {
+  const key = keyFile === null ? [] : ["--key-file", keyFile];
+  return ["serve", "-l", "tcp://127.0.0.1:0", "--multicast", endpoint, ...key];
 }
 
 function freePort(): number {

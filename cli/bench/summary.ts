@@ -7,7 +7,7 @@
 import type { TargetKind } from "./driver.ts";
 import { type Metric, type Metrics, metricsOf } from "./metrics.ts";
 import type { RunResult, Verdict } from "./result.ts";
-import { ours, targetsOf } from "./targets.ts";
+import { isOurs, oursOf, targetsOf } from "./targets.ts";
 
 /** The middle of some values, and the least and the most of them. */
 export interface Spread {
@@ -41,6 +41,8 @@ export interface TargetSummary {
   readonly excluded: readonly Excluded[];
   /** Messages lost in all runs, those that do not count included. */
   readonly lost: number;
+  /** Messages of all runs that a group's receivers did not get, and said so. */
+  readonly unrepaired: number;
   readonly spreads: Spreads;
   /** Ours divided by this target's, for each round in which both count. Empty for ours. */
   readonly ratios: Spreads;
@@ -100,11 +102,11 @@ export function summarize(runs: readonly RunResult[]): Comparison[] {
 /** What the runs of one load say. */
 export function compare({ scenario, load, kind, runs }: LoadRuns): Comparison {
   const counted = runs.filter(({ verdict }) => verdict === "counts");
-  const oursByRound = metricsByRound(counted, ours);
+  const oursByRound = metricsByRound(counted, oursOf(runs));
   const targets = targetsOf(runs).map((target): TargetSummary => {
     const all = runs.filter((run) => run.target === target);
     const byRound = metricsByRound(counted, target);
-    const pairs = target === ours ? [] : pairsOf(oursByRound, byRound);
+    const pairs = isOurs(target) ? [] : pairsOf(oursByRound, byRound);
     return {
       target,
       servers: [...new Set(all.map(({ server }) => server))],
@@ -112,6 +114,7 @@ export function compare({ scenario, load, kind, runs }: LoadRuns): Comparison {
       rounds: [...byRound.keys()],
       excluded: all.flatMap(({ round, verdict, notes }) => verdict === "counts" ? [] : [{ round, verdict, notes }]),
       lost: all.reduce((sum, { counts }) => sum + counts.lost, 0),
+      unrepaired: all.reduce((sum, { counts }) => sum + counts.unrepaired, 0),
       spreads: spreadsOf([...byRound.values()]),
       ratios: spreadsOf(pairs),
     };

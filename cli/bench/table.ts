@@ -11,7 +11,7 @@ import { type Column, grid, wrap } from "./grid.ts";
 import type { RunResult } from "./result.ts";
 import { compare, type Comparison, groupRuns, type LoadRuns } from "./summary.ts";
 import { formatRun } from "./table_run.ts";
-import { ours } from "./targets.ts";
+import { isOurs, oursOf } from "./targets.ts";
 import { loadTitle } from "./titles.ts";
 
 export { formatRun };
@@ -36,7 +36,7 @@ function tableOf(load: LoadRuns, bold: boolean): string {
   const comparison = compare(load);
   const sentences = findings(load).flatMap((sentence) => wrap(sentence, width));
   const blocks = blocksOf(comparison, load).map((columns) => {
-    const row = bold ? comparison.targets.findIndex(({ target }) => target === ours) : -1;
+    const row = bold ? comparison.targets.findIndex(({ target }) => isOurs(target)) : -1;
     return grid([targetColumn(comparison, columns.title), ...columns.columns], row);
   });
   const shown = sentences.length === 0 ? blocks : [...blocks, sentences];
@@ -57,7 +57,7 @@ function legend(loads: readonly LoadRuns[]): string {
     ...(several
       ? ["Figures are the median of the rounds that count, a max the largest of all; a..b is least..most."]
       : []),
-    ...(several ? ['"stream is" divides ours by theirs round by round, and gives the median of that.'] : []),
+    ...(several ? [`"${oursOf(runs)} is" divides ours by theirs round by round, and gives the median of that.`] : []),
     ...(kinds.has("throughput") ? ["CPU/1 M is the server's processor time for a million messages received."] : []),
     ...(kinds.has("latency")
       ? ["Latencies count from when a message was to be sent, not from when it was; below 1×, ours are shorter."]

@@ -7,7 +7,7 @@
 import { oneLine } from "../log.ts";
 import { sparkline } from "../sparkline.ts";
 import { formatBytes, formatCount } from "../units.ts";
-import { memory, micros, perSecond } from "./figures.ts";
+import { memory, micros, percent, perSecond } from "./figures.ts";
 import { bottleneckText, whyExcluded } from "./findings.ts";
 import { grid, wrap } from "./grid.ts";
 import {
@@ -16,6 +16,7 @@ import {
   figureOf,
   latencyFigures,
   latencyOf,
+  metricsOf,
   type Trip,
   tripNames,
   tripsOf,
@@ -42,6 +43,7 @@ export function formatRun(run: RunResult): string {
     "",
     ...(run.connections === null ? countLines(run) : connectionLines(run)),
     "",
+    ...datagramLines(run),
     ...latencyLines(run),
     ...field("processor", processorText(run)),
     ...field("memory", memoryText(run)),
@@ -57,22 +59,52 @@ function field(name: string, text: string): string[] {
   return wrap(text, width - indent, "").map((line, index) => (index === 0 ? `  ${name}` : "").padEnd(indent) + line);
 }
 
-function countLines({ counts, sentRate, deliveryRate, size }: RunResult): string[] {
-  const { sent, received, lost, duplicated, reordered, corrupt } = counts;
+function countLines({ counts, sentRate, deliveryRate, size, multicast }: RunResult): string[] {
+  const { sent, received, lost, unrepaired, duplicated, reordered, corrupt } = counts;
   const rows = [
     ["sent", sent, `${perSecond.text(sentRate)}, ${memory.text(sentRate * size)}/s`],
     ["received", received, `${perSecond.text(deliveryRate)}, ${memory.text(deliveryRate * size)}/s`],
     ["lost", lost, ""],
+    ...(multicast === null ? [] : [["unrepaired", unrepaired, "reported as gaps"] as const]),
     ["duplicated", duplicated, ""],
     ["reordered", reordered, ""],
     ["corrupt", corrupt, ""],
-  ] as const;
+  ] as const satisfies (readonly [string, number, string])[];
   const lines = grid([
     { heading: "", cells: rows.map(([name]) => `  ${name}`.padEnd(indent - 2)), align: "left" },
     { heading: "", cells: rows.map(([, count]) => formatCount(count)) },
     { heading: "", cells: rows.map(([, , rate]) => rate), align: "left" },
   ]);
   return [...lines.slice(1), `${" ".repeat(indent)}counts are of the whole run, rates without the warm-up`];
+}
+
+/** What became of a group's datagrams. */
+function datagramLines(run: RunResult): string[] {
+  const { multicast, counts } = run;
+  if (multicast === null) return [];
+  const { group, encrypted, sent, faults, missed, unrepaired, requests } = multicast;
+  const { datagramRate = 0, bytesPerMessage = 0, missed: part = 0 } = metricsOf(run);
+  const said = sent === null ? ["not known: the server ended without a word"] : [
+    `${formatCount(sent.datagrams)} sent`,
+    perSecond.text(datagramRate),
+    `${(counts.sent / sent.datagrams).toFixed(1)} messages in each`,
+    `${memory.text(bytesPerMessage)} a message`,
+    `${formatCount(sent.repaired)} sent again`,
+    ...(sent.expired === 0 ? [] : [`${formatCount(sent.expired)} could not be`]),
+  ];
+  const onPurpose = [[faults.lost, "lost"], [faults.reordered, "late"], [faults.duplicated, "doubled"]] as const;
+  const injected = onPurpose.filter(([count]) => count > 0).map(([count, what]) => `${formatCount(count)} ${what}`);
+  return [
+    ...field("group", oneLine(encrypted ? `${group}, encrypted` : group)),
+    ...field("datagrams", said.join(", ")),
+    ...(injected.length === 0 ? [] : field("on purpose", injected.join(", "))),
+    ...field(
+      "missed",
+      `${formatCount(missed)}, ${percent.text(part)}: ${formatCount(missed - unrepaired)} repaired, ` +
+        `${formatCount(unrepaired)} not; ${formatCount(requests)} requests`,
+    ),
+    "",
+  ];
 }
 
 function connectionLines({ connections }: RunResult): string[] {

@@ -28,6 +28,8 @@ export class Tally implements Sink {
   reordered = 0;
   /** Messages that are not what was sent. */
   corrupt = 0;
+  /** Messages that the receiver said will not come. */
+  reported = 0;
   /** Called when bytes came, before they are counted. */
   onArrival: (() => void) | null = null;
   /** What the server or the connection said of damage, the first few. */
@@ -74,6 +76,10 @@ export class Tally implements Sink {
 
   damaged(why: string): void {
     if (this.damages.length < 10) this.damages.push(why);
+  }
+
+  missed(count: number): void {
+    this.reported += count;
   }
 
   /** The number of the message that is next from a source: so many came, or are missing. */

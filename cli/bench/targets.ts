@@ -6,10 +6,25 @@
 
 import type { TargetKind } from "./driver.ts";
 
-/** What the others are compared with. */
-export const ours = "stream" satisfies TargetKind;
+const order: Readonly<Record<TargetKind, number>> = {
+  multicast: 0,
+  stream: 0,
+  tcp: 1,
+  nats: 2,
+  redis: 3,
+  mqtt: 4,
+  limit: 5,
+};
 
-const order: Readonly<Record<TargetKind, number>> = { stream: 0, nats: 1, redis: 2, mqtt: 3, limit: 4 };
+/** Whether a target is what the others are compared with: our server, or what it multicasts. */
+export function isOurs(target: TargetKind): boolean {
+  return order[target] === 0;
+}
+
+/** What the others are compared with, by its name. */
+export function oursOf(runs: Iterable<{ readonly target: TargetKind }>): TargetKind {
+  return targetsOf(runs).find(isOurs) ?? "stream";
+}
 
 /** Ours first, the limit last. */
 export function inOrder(a: TargetKind, b: TargetKind): number {

@@ -8,6 +8,7 @@ import {
   formatRate,
   parseCount,
   parseDuration,
+  parsePercent,
   parseRate,
   parseSize,
   type Rate,
@@ -37,6 +38,10 @@ const right: ReadonlyArray<readonly [(text: string) => unknown, string, unknown]
   [parseCount, "1_000", 1000],
   [parseCount, "10k", 10_000],
   [parseCount, "2M", 2_000_000],
+  [parsePercent, "1%", 1],
+  [parsePercent, "0.5 %", 0.5],
+  [parsePercent, "100", 100],
+  [parsePercent, "0", 0],
   [parseRate, "1000/s", { messages: 1000 }],
   [parseRate, "10k/s", { messages: 10_000 }],
   [parseRate, "60/m", { messages: 1 }],
@@ -67,6 +72,9 @@ const wrong: ReadonlyArray<readonly [(text: string) => unknown, string, string]>
   [parseCount, "1.5", "1000"],
   [parseCount, "-3", "1000"],
   [parseCount, "many", "1000"],
+  [parsePercent, "101%", "0.5%"],
+  [parsePercent, "-1%", "0.5%"],
+  [parsePercent, "1‰", "0.5%"],
   [parseRate, "", "1000/s"],
   [parseRate, "1000", "1000/s"],
   [parseRate, "20Mbit", "20Mbit/s"],
@@ -97,7 +105,7 @@ Deno.test("what spellSize writes, parseSize reads", () => {
 Deno.test("a parser returns a number or throws a UsageError, whatever is typed", () => {
   const typed = fc.oneof(fc.string(), fc.stringMatching(/^\d{1,20}(\.\d+)?[a-zA-Z]{0,4}(\/[smh])?$/));
   fc.assert(fc.property(typed, (text) => {
-    for (const parse of [parseSize, parseDuration, parseCount]) {
+    for (const parse of [parseSize, parseDuration, parseCount, parsePercent]) {
       try {
         const value = parse(text);
         assert(value >= 0 && value <= Number.MAX_SAFE_INTEGER);

@@ -23,6 +23,7 @@ const pool = new SegmentPool(new MemoryBudget(2 * inputs.limit));
 /** What comes from several senders, each on a connection of its own. */
 export class LimitReceiver implements Receiver {
   readonly closed: Promise<void>;
+  bytes = 0;
   readonly #server: string;
   readonly #connections: readonly Connection[];
   readonly #sink: Sink;
@@ -64,6 +65,7 @@ export class LimitReceiver implements Receiver {
         reader.settle();
         if (count === null) throw this.#lost();
         reader.received(count);
+        this.bytes += count;
         this.#take(reader);
       }
     } catch (error) {

@@ -56,6 +56,7 @@ export class RawConnection implements Receiver {
   readonly output: Output = new Output();
   /** Whether the connection is made: the server has answered all that had to be asked first. */
   made = false;
+  bytes = 0;
   readonly #socket: Deno.TcpConn;
   readonly #options: RawOptions;
   readonly #input = new Input();
@@ -155,6 +156,7 @@ export class RawConnection implements Receiver {
           return this.fail(this.lost(`the other end closed the connection${question}`));
         }
         this.#reads++;
+        this.bytes += count;
         sink.arrived();
         this.#input.received(count, parser);
         if (this.#waits.length > 0) this.#ask();

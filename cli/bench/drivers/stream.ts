@@ -4,7 +4,16 @@
  * @module
  */
 
-import { connect, type Link, type Subscription, type SubscriptionEvent, TransportError } from "../../../mod.ts";
+import {
+  connect,
+  type Connection,
+  type GapEvent,
+  type Link,
+  type Subscription,
+  type SubscriptionEvent,
+  TransportError,
+} from "../../../mod.ts";
+import { dial } from "../../../transports/dial.ts";
 import type { Driver, Receiver, Sender, Sink } from "../driver.ts";
 
 /** The most patterns in one subscription of ours. */
@@ -13,14 +22,24 @@ const mostPatterns = 64;
 /** How to speak to `stream serve`. */
 export const streamDriver: Driver = {
   async receive(endpoint, patterns, sink): Promise<Receiver> {
-    const link = await connect(endpoint, { reconnect: false });
+    let counted: CountedConnection | null = null;
+    const link = await connect(endpoint, {
+      reconnect: false,
+      dial: async (endpoint, signal) => counted = new CountedConnection(await dial(endpoint, signal)),
+    });
     const subscriptions: Subscription[] = [];
     for (let first = 0; first < patterns.length; first += mostPatterns) {
       const some = patterns.slice(first, first + mostPatterns);
       subscriptions.push(link.subscribe(some, { lagPolicy: "wait", verify: true, onEvent: tellOf(sink) }));
     }
     for (const { ready } of subscriptions) await ready;
-    return { closed: endOf(link), close: () => void link.close() };
+    return {
+      closed: endOf(link),
+      get bytes() {
+        return counted?.bytes ?? 0;
+      },
+      close: () => void link.close(),
+    };
   },
 
   async send(endpoint, topics): Promise<Sender> {
@@ -28,8 +47,51 @@ export const streamDriver: Driver = {
   },
 };
 
-/** Gives everything that comes to the sink. */
-function tellOf(sink: Sink): (event: SubscriptionEvent) => void {
+/** Counts what comes on a connection. */
+class CountedConnection implements Connection {
+  readonly peer: string;
+  bytes = 0;
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.peer = connection.peer;
+    this.#connection = connection;
+  }
+
+  read(into: Uint8Array): Promise<number | null> {
+    return this.#connection.read(into).then((count) => {
+      this.bytes += count ?? 0;
+      return count;
+    });
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return this.#connection.write(bytes);
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#connection.closeWrite();
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * Gives everything that comes to the sink.
+ *
+ * @param onGap told of messages that will not come: damage, unless it says otherwise
+ */
+export function tellOf(
+  sink: Sink,
+  onGap: (gap: GapEvent) => void = ({ topic, first, last, reason }) =>
+    sink.damaged(`gap: ${topic} ${first}-${last}: ${reason}`),
+): (event: SubscriptionEvent) => void {
   let bytes: Uint8Array = new Uint8Array(0);
   let view = new DataView(bytes.buffer);
   return (event) => {
@@ -40,9 +102,7 @@ function tellOf(sink: Sink): (event: SubscriptionEvent) => void {
       }
       sink.arrived();
       for (let i = 0; i < event.count; i++) sink.take(bytes, view, event.start(i), event.end(i));
-    } else if (event.kind === "gap") {
-      sink.damaged(`gap: ${event.topic} ${event.first}-${event.last}: ${event.reason}`);
-    }
+    } else if (event.kind === "gap") onGap(event);
   };
 }
 

@@ -5,19 +5,24 @@
  */
 
 import type { Driver, TargetKind } from "../driver.ts";
+import type { GroupJob } from "../job.ts";
+
+const stream = async () => (await import("./stream.ts")).streamDriver;
 
 /** Loads a kind's driver: only the one that a process needs. */
-const drivers: Readonly<Record<TargetKind, () => Promise<Driver>>> = {
-  stream: async () => (await import("./stream.ts")).streamDriver,
+const drivers: Readonly<Record<TargetKind, (group: GroupJob | null) => Promise<Driver>>> = {
+  stream,
+  tcp: stream,
+  multicast: async (group) => (await import("./multicast.ts")).multicastDriver(group),
   nats: async () => (await import("./nats.ts")).natsDriver,
   redis: async () => (await import("./redis.ts")).redisDriver,
   mqtt: async () => (await import("./mqtt.ts")).mqttDriver,
   limit: async () => (await import("./limit.ts")).limitDriver,
 };
 
-/** The driver of a kind of server. */
-export function driverOf(kind: TargetKind): Promise<Driver> {
-  return drivers[kind]();
+/** The driver of a kind of server. @param group what a process receives from, where that is a group */
+export function driverOf(kind: TargetKind, group: GroupJob | null = null): Promise<Driver> {
+  return drivers[kind](group);
 }
 
 /** The kind of server that a scheme stands for, and the port where none is given. */

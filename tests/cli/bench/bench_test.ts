@@ -28,6 +28,7 @@ Deno.test("a fan-out of a number of messages counts every delivery once", async 
     expected: 15_000,
     received: 15_000,
     lost: 0,
+    unrepaired: 0,
     duplicated: 0,
     reordered: 0,
     corrupt: 0,

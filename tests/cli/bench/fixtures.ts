@@ -30,6 +30,7 @@ export function runOf(given: Partial<RunResult> = {}): RunResult {
       expected: 310_000_000,
       received: 310_000_000,
       lost: 0,
+      unrepaired: 0,
       duplicated: 0,
       reordered: 0,
       corrupt: 0,
@@ -39,6 +40,7 @@ export function runOf(given: Partial<RunResult> = {}): RunResult {
     oneWay: null,
     roundTrip: null,
     sendDelay: null,
+    serverBytes: 41_000_000_000,
     serverUsage: { cpuSeconds: 6.1, peakBytes: 88 * 2 ** 20 },
     senderUsage: { cpuSeconds: 5.5, peakBytes: 70 * 2 ** 20 },
     receiverUsage: { cpuSeconds: 9.8, peakBytes: 75 * 2 ** 20 },
@@ -46,6 +48,7 @@ export function runOf(given: Partial<RunResult> = {}): RunResult {
     bottleneck: "load",
     slices: [],
     connections: null,
+    multicast: null,
     ...given,
   };
 }
@@ -70,17 +73,51 @@ export function latencyOf(given: Partial<Latency> = {}): Latency {
 /** Servers as they name themselves. */
 const servers: Readonly<Record<TargetKind, { readonly server: string; readonly endpoint: string }>> = {
   stream: { server: "stream 0.1.0", endpoint: "tcp://127.0.0.1:40001" },
+  multicast: { server: "stream 0.1.0", endpoint: "tcp://127.0.0.1:40006" },
+  tcp: { server: "stream 0.1.0", endpoint: "tcp://127.0.0.1:40007" },
   nats: { server: "nats-server 2.9.10", endpoint: "nats://127.0.0.1:40002" },
   redis: { server: "redis-server 7.0.15", endpoint: "redis://127.0.0.1:40003" },
   mqtt: { server: "mosquitto 2.0.11", endpoint: "mqtt://127.0.0.1:40004" },
   limit: { server: "byte copier", endpoint: "tcp://127.0.0.1:40005" },
 };
 
-const everyTarget = Object.keys(servers) as TargetKind[];
+/** What a fan-out can be compared with. */
+const everyTarget = ["stream", "nats", "redis", "mqtt", "limit"] as const satisfies readonly TargetKind[];
+
+/** Rounds of a multicast group to four, beside connections; some datagrams are lost, and in the second round three for good. */
+export function multicastRuns(rounds = 3): RunResult[] {
+  return inRounds(rounds, ["multicast", "tcp"], (target, round) => {
+    const sent = 5_000_000 + 100_000 * round;
+    const unrepaired = target === "multicast" && round === 2 ? 60 : 0;
+    const datagrams = sent / 20;
+    return runOf({
+      ...servers[target],
+      target,
+      round,
+      scenario: "multicast",
+      load: "1 to 4, 64 B, 1 % lost",
+      subscribers: 4,
+      size: 64,
+      sentRate: sent / 10,
+      deliveryRate: 4 * sent / 10,
+      counts: { ...runOf().counts, sent, expected: 4 * sent, received: 4 * sent - unrepaired, unrepaired },
+      serverBytes: (target === "multicast" ? 70 : 264) * sent,
+      multicast: target === "tcp" ? null : {
+        group: "mcast://239.255.1.2:40008?interface=127.0.0.1",
+        encrypted: false,
+        sent: { datagrams, repaired: datagrams / 25, expired: unrepaired / 20, bytes: 70 * sent },
+        faults: { lost: datagrams / 25, reordered: 0, duplicated: 0 },
+        missed: datagrams / 25,
+        unrepaired: unrepaired / 20,
+        requests: 1_000,
+      },
+    });
+  });
+}
 
 /** Seven rounds of a fan-out against all targets; redis has lost messages twice, and nats ended early once. */
 export function fanoutRuns(rounds = 7): RunResult[] {
-  const rates: Readonly<Record<TargetKind, number>> = {
+  const rates: Readonly<Record<(typeof everyTarget)[number], number>> = {
     stream: 28.4e6,
     nats: 6.3e6,
     redis: 7.4e6,
@@ -118,7 +155,13 @@ function faultOf(target: TargetKind, round: number): { lost: number; partial: bo
 
 /** Some rounds of both trips at a rate; one of redis is late. */
 export function latencyRuns(rounds = 3, recorded = 20_000): RunResult[] {
-  const middles: Readonly<Record<TargetKind, number>> = { stream: 30, nats: 40, redis: 36, mqtt: 95, limit: 24 };
+  const middles: Readonly<Record<(typeof everyTarget)[number], number>> = {
+    stream: 30,
+    nats: 40,
+    redis: 36,
+    mqtt: 95,
+    limit: 24,
+  };
   const random = randomOf(2);
   return inRounds(rounds, everyTarget, (target, round) => {
     const middle = middles[target];
@@ -204,15 +247,15 @@ export function singleRun(): RunResult {
   });
 }
 
-/** Everything that a report can show. */
+/** Everything that a report can show, but for multicast: that is not measured with anything else. */
 export function allRuns(): RunResult[] {
   return [...fanoutRuns(), ...latencyRuns(), ...connectionRuns()];
 }
 
-function inRounds(
+function inRounds<Target extends TargetKind>(
   rounds: number,
-  targets: TargetKind[],
-  run: (target: TargetKind, round: number) => RunResult,
+  targets: readonly Target[],
+  run: (target: Target, round: number) => RunResult,
 ): RunResult[] {
   const numbers = Array.from({ length: rounds }, (_, index) => index + 1);
   return numbers.flatMap((round) => targets.map((target) => run(target, round)));

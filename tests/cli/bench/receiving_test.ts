@@ -20,7 +20,8 @@ class Played implements Driver {
     this.sinks.push(sink);
     const closed = new Promise<void>((_, reject) => this.#lose.push(reject));
     closed.catch(() => {});
-    return Promise.resolve({ closed, close: () => {} });
+    const datagrams = { faults: { lost: 1, reordered: 2, duplicated: 3 }, missed: 4, unrepaired: 5, requests: 6 };
+    return Promise.resolve({ closed, bytes: 100, datagrams, close: () => {} });
   }
 
   send(): Promise<Sender> {
@@ -65,6 +66,7 @@ function job(connections: number, change: Partial<ReceiveJob> = {}): ReceiveJob 
     verify: false,
     progress: 0,
     echo: null,
+    group: null,
     ...change,
   };
 }
@@ -94,6 +96,38 @@ Deno.test("what every connection has received is added up, and what one has miss
   driver.give(1, 5, 5);
   const { expected, received, missing, measured } = it.result(Uint8Array.of(10) as unknown as Uint32Array);
   assertEquals({ expected, received, missing, measured }, { expected: 20, received: 19, missing: 1, measured: 19 });
+});
+
+Deno.test("what was said to be lost is not lost without a word; what comes all the same, or is not said, is wrong", async () => {
+  const { driver, receiving: it } = await receiving(job(3));
+  for (const connection of [0, 1, 2]) driver.give(connection, 0, 4);
+  for (const connection of [0, 1, 2]) driver.give(connection, 6, 4);
+  driver.sinks[0]!.missed!(2);
+  driver.sinks[1]!.missed!(1);
+  driver.sinks[2]!.missed!(5);
+  const { received, missing, unrepaired, corrupt } = it.result(Uint32Array.of(10));
+  assertEquals({ received, missing, unrepaired, corrupt }, {
+    received: 24,
+    missing: 1,
+    unrepaired: 2 + 1 + 2,
+    corrupt: 3,
+  });
+});
+
+Deno.test("all that was sent came or was said to be lost: then nothing is waited for", async () => {
+  const { driver, receiving: it } = await receiving(job(1));
+  const complete = it.complete(Uint32Array.of(10));
+  driver.give(0, 0, 7);
+  driver.sinks[0]!.missed!(3);
+  await complete;
+  const { bytes, datagrams } = (await receiving(job(2))).receiving.result(Uint32Array.of(0));
+  assertEquals(bytes, 200);
+  assertEquals(datagrams, {
+    faults: { lost: 2, reordered: 4, duplicated: 6 },
+    missed: 8,
+    unrepaired: 10,
+    requests: 12,
+  });
 });
 
 Deno.test("property: however the connections get ahead of each other, nobody who waits for them waits for ever", async () => {

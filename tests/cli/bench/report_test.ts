@@ -3,7 +3,16 @@ import fc from "fast-check";
 import type { Meta } from "../../../cli/bench/export.ts";
 import { renderReport } from "../../../cli/bench/report.ts";
 import { browser, render } from "./browser.ts";
-import { allRuns, connectionRuns, fanoutRuns, latencyOf, latencyRuns, runOf, singleRun } from "./fixtures.ts";
+import {
+  allRuns,
+  connectionRuns,
+  fanoutRuns,
+  latencyOf,
+  latencyRuns,
+  multicastRuns,
+  runOf,
+  singleRun,
+} from "./fixtures.ts";
 
 const meta: Meta = {
   command: "stream bench fanout --against nats,redis",
@@ -37,6 +46,16 @@ Deno.test("a report says what was measured, with what, and what came out", () =>
       "there is no coordinated omission",
       "It is no contestant.",
     ]
+  ) {
+    assert(text.includes(part), part);
+  }
+  assert(!/NaN|Infinity|undefined|null|\[object/.test(text));
+});
+
+Deno.test("a report of multicast compares it with connections, and says what goes over the network", () => {
+  const text = textOf(renderReport(multicastRuns(), meta));
+  for (
+    const part of ["multicast: multicast beside tcp", "bytes each", "unrepaired", "the sender waits for no receiver"]
   ) {
     assert(text.includes(part), part);
   }

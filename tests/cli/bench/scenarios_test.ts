@@ -3,7 +3,8 @@ import { UsageError } from "../../../core/errors.ts";
 import { planOf } from "../../../cli/bench/plan.ts";
 import { type LoadOptions, loadsOf, scenarioNames } from "../../../cli/bench/scenarios.ts";
 
-const plain: LoadOptions = { oneWay: false, farEcho: false, fromFile: false };
+const reception = { faults: { loss: 0, reorder: 0, duplicate: 0 }, repair: true };
+const plain: LoadOptions = { oneWay: false, farEcho: false, fromFile: false, reception };
 const target = { kind: "stream", endpoint: "tcp://127.0.0.1:1" } as const;
 const content = { file: null, seed: 1, verify: false };
 
@@ -17,6 +18,7 @@ Deno.test("each scenario has the load that its help says", () => {
     ["latency", "1 to 1, 128 B, 1,000/s"],
     ["throughput", "1 to 1, 128 B"],
     ["fanout", "1 to 10, 128 B"],
+    ["multicast", "1 to 1, 128 B"],
     ["topics", "1 to 100, 10,000 topics, 128 B", "1 to 1, 10,000 topics by one pattern, 128 B"],
     ["connections", "1 to 1,000, 128 B"],
     ["bots", "100 to 100, 128 B, 500/s"],

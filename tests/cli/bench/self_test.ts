@@ -14,6 +14,7 @@ Deno.test("it may talk to servers, and read files only when that is said", () =>
     args.filter((arg) => arg.startsWith("--allow")).map((arg) => arg.split("=")[0]);
   assertEquals(granted(selfCommand([]).args), ["--allow-net", "--allow-env"]);
   assertEquals(granted(selfCommand([], { readFiles: true }).args), ["--allow-net", "--allow-env", "--allow-read"]);
+  assertEquals(granted(selfCommand([], { interfaces: true }).args), ["--allow-net", "--allow-env", "--allow-sys"]);
   assert(selfCommand([]).args.includes("--no-prompt"));
 });
 

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import type { TargetKind } from "../../../cli/bench/driver.ts";
+import { benchGroup } from "../../../cli/bench/group.ts";
 import type { CommandLine } from "../../../cli/bench/self.ts";
 import { type ServerCommand, ServerProcess } from "../../../cli/bench/server_process.ts";
 import { hintFor, installedVersion, type RunningServer, startServer } from "../../../cli/bench/servers.ts";
@@ -7,6 +8,8 @@ import { Failure } from "../../../cli/exit.ts";
 
 const versions: Readonly<Record<TargetKind, RegExp>> = {
   stream: /^stream \d+\.\d+\.\d+/,
+  multicast: /^stream \d+\.\d+\.\d+/,
+  tcp: /^stream \d+\.\d+\.\d+/,
   nats: /^nats-server \d+\.\d+\.\d+/,
   redis: /^redis-server \d+\.\d+\.\d+/,
   mqtt: /^mosquitto \d+\.\d+\.\d+/,
@@ -21,10 +24,14 @@ for (const kind of kinds) {
     name: `${kind} is started on a free port, can be connected to, and is gone afterwards`,
     ignore: missing.has(kind),
     async fn() {
-      const server = await startServer(kind);
+      const group = kind === "multicast" ? benchGroup({ endpoint: null, encrypt: true })! : undefined;
+      const server = await startServer(kind, group && { group });
       try {
         assertMatch(server.version, versions[kind]);
-        assertMatch(server.endpoint, kind === "stream" || kind === "limit" ? /^tcp:/ : new RegExp(`^${kind}:`));
+        assertMatch(
+          server.endpoint,
+          server.version.startsWith("stream") || kind === "limit" ? /^tcp:/ : new RegExp(`^${kind}:`),
+        );
         assertEquals(server.kind, kind);
         (await connect(server)).close();
       } finally {

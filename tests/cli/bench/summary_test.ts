@@ -2,7 +2,7 @@ import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { TargetKind } from "../../../cli/bench/driver.ts";
 import { compare, groupRuns, kindOf, spreadOf, summarize } from "../../../cli/bench/summary.ts";
-import { connectionRuns, fanoutRuns, latencyOf, latencyRuns, runOf } from "./fixtures.ts";
+import { connectionRuns, fanoutRuns, latencyOf, latencyRuns, multicastRuns, runOf } from "./fixtures.ts";
 
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true });
 
@@ -108,4 +108,22 @@ Deno.test("lost messages are added up over all runs, processor time is for a mil
   assertEquals(one.spreads.cpuPerMillion?.median, 6.1 / 2);
   const remote = summarize([runOf({ serverUsage: null })])[0]!.targets[0]!;
   assertEquals([remote.spreads.cpuPerMillion, remote.spreads.peakBytes], [undefined, undefined]);
+});
+
+Deno.test("multicast is ours where it is measured; datagrams are compared by what was to come of them", () => {
+  const runs = multicastRuns();
+  const [multicast, tcp] = summarize(runs)[0]!.targets;
+  assertEquals([multicast!.target, tcp!.target], ["multicast", "tcp"]);
+  assertEquals([multicast!.ratios, tcp!.ratios.deliveryRate?.median], [{}, 1]);
+  assertEquals([multicast!.rounds, multicast!.unrepaired, tcp!.unrepaired], [[1, 2, 3], 60, 0]);
+  const { bytesPerMessage, datagramRate, missed, repaired } = multicast!.spreads;
+  assertEquals([bytesPerMessage?.median, tcp!.spreads.bytesPerMessage?.median], [70, 264]);
+  // 20 messages in a datagram; one of 25 sent again, to one receiver of four.
+  assertEquals([datagramRate?.median, missed?.median, repaired?.max], [26_000, 0.01, 0.01]);
+  assertAlmostEquals(repaired!.min, 0.01 - 3 / (4 * 260_000));
+  assertEquals(tcp!.spreads.datagramRate, undefined);
+  const silent = runs.map((run) =>
+    run.multicast === null ? run : { ...run, multicast: { ...run.multicast, sent: null } }
+  );
+  assertEquals(summarize(silent)[0]!.targets[0]!.spreads.missed, undefined);
 });

@@ -1,6 +1,6 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { formatTables } from "../../../cli/bench/table.ts";
-import { allRuns, connectionRuns, latencyOf, latencyRuns, runOf, singleRun } from "./fixtures.ts";
+import { allRuns, connectionRuns, latencyOf, latencyRuns, multicastRuns, runOf, singleRun } from "./fixtures.ts";
 
 const plain = { bold: false };
 const { counts } = runOf();
@@ -97,6 +97,38 @@ Deno.test("connections are told with how many of those wanted were open", () => 
   for (const part of ["998 of 1,000", "memory each", "setup p50", "one way"]) assert(text.includes(part), part);
 });
 
+Deno.test("a table of multicast says what goes over the network, beside connections", () => {
+  assertStringIncludes(
+    formatTables(multicastRuns(), plain),
+    `multicast, 1 to 4, 64 B, 1 % lost: 3 rounds of 10 s, as many messages as go
+
+            deliveries/s      min..max        multicast is  CPU/1 M    memory  lost    runs
+multicast         2.08 M  2.04..2.12 M                       293 ms  88.0 MiB     0  3 of 3
+tcp               2.08 M  2.04..2.12 M  1.00× (1.00..1.00)   293 ms  88.0 MiB     0  3 of 3
+
+network     messages/s  bytes each  datagrams/s  missed  repaired  unrepaired
+multicast        520 k        70 B       26.0 k  1.00 %    1.00 %          60
+tcp              520 k       264 B            -       -         -           0
+`,
+  );
+  const text = formatTables([{ ...multicastRuns()[2]!, rate: 1000, oneWay: latencyOf() }], plain);
+  assertStringIncludes(
+    text,
+    `  lost                   0
+  unrepaired            60  reported as gaps
+`,
+  );
+  assertStringIncludes(
+    text,
+    `  group         mcast://239.255.1.2:40008?interface=127.0.0.1
+  datagrams     260,000 sent, 26.0 k/s, 20.0 messages in each, 70 B a message, 10,400 sent again, 3
+                could not be
+  on purpose    10,400 lost
+  missed        10,400, 1.00 %: 10,397 repaired, 3 not; 1,000 requests
+`,
+  );
+});
+
 Deno.test("a run that stands alone is told in detail, without a legend", () => {
   const text = formatTables([singleRun()], plain);
   assert(text.startsWith("latency, 1 to 1, 128 B, 1,000/s: stream, 10 s\n"), text);
@@ -106,7 +138,13 @@ Deno.test("a run that stands alone is told in detail, without a legend", () => {
 
 Deno.test("no line is wider than 100 columns, ends in spaces or tells of what is not a number", () => {
   const large = { ...counts, lost: 1_234_567_890 };
-  const wide = [...allRuns(), singleRun(), ...latencyRuns(2, 50), runOf({ round: 8, verdict: "lost", counts: large })];
+  const wide = [
+    ...allRuns(),
+    ...multicastRuns(),
+    singleRun(),
+    ...latencyRuns(2, 50),
+    runOf({ round: 8, verdict: "lost", counts: large }),
+  ];
   for (const line of formatTables(wide, plain).split("\n")) {
     assert(line.length <= 100, `${line.length}: ${line}`);
     assertEquals(line, line.trimEnd());
