@@ -65,6 +65,7 @@ export class VirtualPlatform implements Platform {
   #now = 0;
   #random: Random;
   #timers: { due: number; callback: () => void }[] = [];
+  #turns = 0;
   #soon: (() => void)[] = [];
 
   constructor(seed = 1, origin = 1_700_000_000_000_000) {
@@ -102,17 +103,21 @@ export class VirtualPlatform implements Platform {
   }
 
   turn(callback: () => void): void {
-    // It takes a little time, or who waits turn by turn for a moment to come would wait for ever.
-    this.after(0.1, callback);
+    // Time goes on in each: who waits turn by turn for a moment to come would wait for ever.
+    this.#turns++;
+    this.after(0.05, () => {
+      this.#turns--;
+      callback();
+    });
   }
 
   soon(callback: () => void): void {
     this.#soon.push(callback);
   }
 
-  /** Timers that have not run. */
+  /** Timers that have not run. A turn comes soon by itself, and cannot be taken back. */
   get timers(): number {
-    return this.#timers.length;
+    return this.#timers.length - this.#turns;
   }
 
   /** Ends this turn: what was asked for `soon` happens, and what that asks for. */
