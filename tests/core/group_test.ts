@@ -2,7 +2,7 @@ import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess, 
 import fc from "fast-check";
 import { Pattern } from "../../core/pattern.ts";
 import { GroupReceiver } from "../../core/group_receiver.ts";
-import { KiB, MiB, Random, viewOf } from "./fixtures.ts";
+import { KiB, messagesFrame, MiB, Random, viewOf } from "./fixtures.ts";
 import { calm, group, GroupWorld, largest, type WorldOptions } from "./group_world.ts";
 
 const totals = (world: GroupWorld) =>
@@ -139,6 +139,27 @@ Deno.test("one who joins late begins where it joined, and misses nothing from th
   world.run(1500);
   world.assertComplete();
   assert([...late.messages.values()].every(({ lost }) => lost === 0));
+});
+
+Deno.test("one who joins in the middle of a large frame begins behind it, and has lost nothing", () => {
+  const world = new GroupWorld({ seed: 8, receivers: 0, rate: 1_400_000 });
+  world.publish("a", 3);
+  world.run(100);
+  // Larger than a datagram by so much that there is a heartbeat before its end.
+  const topic = world.topic("a");
+  const large = messagesFrame([new Uint8Array(300_000)], { topic: topic.id });
+  assertEquals(topic.append(large, 0, large.length, 1, world.platform.time()), "appended");
+  // Some hear a heartbeat first, some a fragment.
+  for (let i = 0; i < 100; i++) {
+    world.run(2);
+    world.join();
+  }
+  world.run(500);
+  world.publish("a", 2);
+  world.run(200);
+  for (const { messages } of world.receivers) {
+    assertEquals(messages.get("a"), { first: 5, next: 7, got: 2, lost: 0 });
+  }
 });
 
 Deno.test("a sender that ends says so, and is left when everything has come", () => {
