@@ -236,6 +236,9 @@ async function fromGroup(options: SubscribeOptions, group: Group, log: Log, sign
     }
   };
   await using link = typeof repair === "string" ? await openLink({ ...options, server: repair }, log, signal) : null;
+  link?.closed.then((error) => {
+    if (error !== null) log.warn("what is lost stays so from now on: --repair has ended", { why: error.message });
+  });
   const source = await subscribeGroup({ ...options, group, link }, log, ({ text }) => say(` from ${text}`));
   say("");
   try {

@@ -41,6 +41,10 @@ export class GroupSession {
   #beat: { readonly number: number; readonly rows: readonly BeatTopic[] } | null = null;
   /** The last number of the session, once the sender has said so. */
   #last = Infinity;
+  /** Number of the datagram with which this receiver began. */
+  readonly #first: number;
+  /** Whether it began in the middle of a frame, and that goes on: to heartbeats the frame is one that is to come. */
+  #midway = false;
   /** A frame that is being put together: its bytes, and how many there are. */
   #frame: Uint8Array = new Uint8Array(0);
   #frameLength = 0;
@@ -60,6 +64,7 @@ export class GroupSession {
     this.#options = options;
     this.#events = events;
     this.nonce = nonce;
+    this.#first = number;
     this.#topics = new GroupTopics(events, number);
     this.arrivals = new Arrivals(number, options, this, random);
   }
@@ -100,8 +105,12 @@ export class GroupSession {
 
   deliver(bytes: Uint8Array, view: DataView, start: number, end: number): void {
     const body = bodyOf(bytes, start);
-    if (bytes[start + inDatagram.flags]! & DatagramFlag.fragment) this.#fragment(bytes, view, body, end);
-    else this.#frames(bytes, view, body, end, 0);
+    if (bytes[start + inDatagram.flags]! & DatagramFlag.fragment) {
+      this.#fragment(bytes, view, body, end, readU64(view, start + inDatagram.number) === this.#first);
+    } else {
+      this.#midway = false;
+      this.#frames(bytes, view, body, end, 0);
+    }
   }
 
   lost(): void {
@@ -170,20 +179,25 @@ export class GroupSession {
     const waiting = this.#beat;
     if (waiting === null || waiting.number > this.arrivals.next) return;
     this.#beat = null;
-    if (waiting.number === this.arrivals.next) this.#topics.reached(waiting.rows);
+    if (waiting.number === this.arrivals.next && !this.#midway) this.#topics.reached(waiting.rows);
   }
 
-  /** Fragments come in order: each follows the one before, or begins a frame. */
-  #fragment(bytes: Uint8Array, view: DataView, start: number, end: number): void {
+  /** Fragments come in order: each follows the one before, or begins a frame. `first`: nothing has come before this one. */
+  #fragment(bytes: Uint8Array, view: DataView, start: number, end: number, first: boolean): void {
     const from = start + fragmentHeader;
     const length = from > end ? 0 : view.getUint32(start, true);
     const offset = from > end ? 0 : view.getUint32(start + 4, true);
     const count = end - from;
-    if (offset === 0) this.#begin(length);
+    if (offset === 0) {
+      this.#midway = false;
+      this.#begin(length);
+    }
     const follows = count > 0 && length === this.#frameLength && offset === this.#filled && offset + count <= length;
     if (!follows) {
       // The rest of a frame whose beginning is lost says nothing new.
       this.#dropFragments();
+      if (first) this.#topics.begin();
+      this.#midway = (first || this.#midway) && offset + count < length;
       return;
     }
     this.#growTo(offset + count);

@@ -94,10 +94,9 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
   constructor(platform: Platform, ports: GroupPorts, options: GroupSubscriptionOptions) {
     const { seal, group, repair, largest } = options;
     this.#platform = platform;
-    this.patterns = options.patterns;
+    this.patterns = options.patterns.length > 0 ? options.patterns : ["#"];
     this.#patterns = options.patterns.map((pattern) => new Pattern(pattern));
     this.#options = options;
-    this.#platform = platform;
     this.#readable = this.#makeReadable();
     this.#tell = options.onEvent === undefined ? null : tellEvents(this.#readable, options.onEvent);
     const session = {
@@ -118,7 +117,7 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
     if (options.log !== undefined) {
       const { link, from } = options.log;
       this.#logs = new GroupLogs(link, from, () => this.#inbox.open());
-      this.#logs.begin(this.patterns.length > 0 ? this.patterns : ["#"]).catch((error) => this.fail(error));
+      this.#logs.begin(this.patterns).catch((error) => this.fail(error));
     }
     this.#running = this.#listener.run().catch((error) => this.fail(error));
   }

@@ -34,6 +34,8 @@ export interface TopicEvents {
 interface KnownTopic {
   readonly name: string;
   readonly wanted: boolean;
+  /** Whether it joined the group when this receiver was there: then it is to come from its first message on. */
+  readonly born: boolean;
   /** Sequence of the next message; 0 while nothing is known of it. */
   next: number;
   /** How many losses of datagrams there had been by then. */
@@ -77,6 +79,11 @@ export class GroupTopics {
     return this.#heldBytes;
   }
 
+  /** Nothing has come yet: topics that were there begin with what comes, whatever heartbeats said of it. */
+  begin(): void {
+    for (const topic of this.#known.values()) if (!topic.born) topic.next = 0;
+  }
+
   /** Some datagrams will not come: what was in them is seen from what comes after. */
   lost(): void {
     this.#losses++;
@@ -112,11 +119,11 @@ export class GroupTopics {
     this.#heldBytes = 0;
   }
 
-  #name({ id, name, born, start }: BeatTopic): void {
-    // What joined when this receiver was there is to come from its first message on.
+  #name({ id, name, start, ...row }: BeatTopic): void {
     // What a stranger calls a topic goes no further unless it is a name.
     const wanted = topicFault(name) === null && this.#events.wants(name);
-    const topic = { name, wanted, next: born >= this.#first ? start : 0, losses: 0 };
+    const born = row.born >= this.#first;
+    const topic = { name, wanted, born, next: born ? start : 0, losses: 0 };
     if (wanted) this.#events.named?.(name, id);
     this.#known.set(id, topic);
     if (topic.wanted && topic.next > 0) this.#events.begins?.(name, topic.next);

@@ -44,12 +44,17 @@ export class GroupTransmitter implements Disposable {
     sender.wake = () => this.#idle?.();
   }
 
-  /** Sends and receives until it is closed, or the sender has finished. */
+  /**
+   * Sends and receives until it is closed, or the sender has finished.
+   *
+   * @throws {TransportError} when its port fails
+   */
   async run(): Promise<void> {
-    const listening = this.#listen();
-    await this.#send();
-    this[Symbol.dispose]();
-    await listening;
+    try {
+      await Promise.all([this.#listen(), this.#send().then(() => this[Symbol.dispose]())]);
+    } finally {
+      this[Symbol.dispose]();
+    }
   }
 
   /** Sends nothing more. */

@@ -196,6 +196,27 @@ Deno.test("one who joins while others are repaired does not begin with what they
   assertEquals([late.joins, late.group.requests, late.messages.size], [1, 1, 0]);
 });
 
+Deno.test("one who joins in the middle of a large frame begins behind it, and has lost nothing", () => {
+  const world = new GroupWorld({ seed: 8, receivers: 0, rate: 1_400_000 });
+  world.publish("a", 3);
+  world.run(100);
+  // Larger than a datagram by so much that there is a heartbeat before its end.
+  const topic = world.topic("a");
+  const large = messagesFrame([new Uint8Array(300_000)], { topic: topic.id });
+  assertEquals(topic.append(large, 0, large.length, 1, world.platform.time()), "appended");
+  // Some hear a heartbeat first, some a fragment.
+  for (let i = 0; i < 100; i++) {
+    world.run(2);
+    world.join();
+  }
+  world.run(500);
+  world.publish("a", 2);
+  world.run(200);
+  for (const { messages } of world.receivers) {
+    assertEquals(messages.get("a"), { first: 5, next: 7, got: 2, lost: 0 });
+  }
+});
+
 Deno.test("a sender that ends says so, and is left when everything has come", () => {
   const world = new GroupWorld({ seed: 10, receivers: 2, weather: { loss: 20, doubled: 0, jitter: 2 } });
   const published = traffic(world, 100);

@@ -1,6 +1,7 @@
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { checksumSeal } from "../../core/datagram.ts";
 import type { Address, Arrived, DatagramPort } from "../../core/datagram_port.ts";
+import { TransportError } from "../../core/errors.ts";
 import { GroupSender } from "../../core/group_sender.ts";
 import { GroupTransmitter } from "../../core/group_transmitter.ts";
 import { defaultLimits } from "../../core/limits.ts";
@@ -8,6 +9,8 @@ import { Pattern } from "../../core/pattern.ts";
 import { Topics } from "../../core/topics.ts";
 import { platform } from "../../transports/platform.ts";
 import { blankFrame } from "./fixtures.ts";
+import { DatagramNet } from "./group_ports.ts";
+import { TestServer } from "./world.ts";
 
 const there: Address = { host: "there", port: 1, text: "there:1" };
 
@@ -61,4 +64,29 @@ Deno.test("requests are received while there is always something to send", async
   await transmitter.run();
   assertLess(port.sentBefore, 100);
   assertEquals(sender.counts.sent, 1000);
+});
+
+Deno.test("group transmitter: an error of its port ends it with that error, and it lets go of the logs", async () => {
+  await using test = new TestServer();
+  const { world, server } = test;
+  const net = new DatagramNet();
+  const port = net.open();
+  const topic = server.topics.declare("a");
+  assert(typeof topic !== "number");
+  server.topics.create(topic);
+  const sender = new GroupSender<Address>(world, server.topics, checksumSeal(world), {
+    group: 1,
+    session: new Uint8Array(16),
+    patterns: [new Pattern("#")],
+    largest: 1400,
+    rate: 1e6,
+    wait: true,
+  });
+  const transmitter = new GroupTransmitter(world, sender, port, net.group);
+  const running = assertRejects(() => transmitter.run(), TransportError, "the network is down");
+  await world.run(100);
+  assertEquals(topic.readers, 1);
+  port.fail(new TransportError("receive on it", "udp://it", "the network is down"));
+  await running;
+  assertEquals([topic.readers, port.closed], [0, true]);
 });
