@@ -72,6 +72,7 @@ export class GroupTransmitter implements Disposable {
     for (let sent = 1; !this.#closed && !this.#sender.finished; sent++) {
       // Where sending is slower than the rate there is no pause, and sends that end at once would let nothing else happen.
       if (sent % burst === 0) await this.#turn();
+      if (this.#closed) return;
       const now = this.#platform.now();
       const length = this.#sender.next(bytes, view, now);
       if (length === 0) await this.#pause(this.#sender.dueAt(now) - now);
