@@ -1,6 +1,6 @@
 /** What anybody may throw at the sockets of a multicast group: noise, parts of real datagrams, and real ones again. */
 
-import { assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
+import { assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import { writeU64 } from "../../core/bytes.ts";
 import { datagramHeader, datagramMagic, datagramVersion, inDatagram } from "../../core/datagram.ts";
 import type { Address, DatagramPort } from "../../core/datagram_port.ts";
@@ -197,7 +197,8 @@ for (const encrypted of [false, true]) {
     const thrown = await scene.throw(again(new Random(3), received)) +
       await scene.throw(again(new Random(4), requested));
     assertEquals(scene.receiver.subscription.receiver.sessions.size, 1);
-    assertLessOrEqual(requests.accepted - before, 2 * (volleys + 1));
+    // Each exchange makes one; more where an answer is late.
+    assertLess(requests.accepted - before, volleys * volley / 2);
     assertLessOrEqual(scene.answered, scene.asked);
     if (!encrypted) return;
     // What each end has sent itself is of the other's role, and opens for nobody.
