@@ -1,0 +1,70 @@
+import { assert, assertEquals } from "@std/assert";
+import { GroupReceiver } from "../../core/group_receiver.ts";
+import { viewOf } from "./fixtures.ts";
+import { calm, group } from "./group_network.ts";
+import { GroupWorld, totals, traffic } from "./group_world.ts";
+
+// How receivers of a multicast group come to know its senders, and how sessions end.
+
+Deno.test("one who joins late begins where it joined, and misses nothing from there on", () => {
+  const world = new GroupWorld({ seed: 8, weather: { loss: 5, doubled: 1, jitter: 3 } });
+  traffic(world, 200);
+  const late = world.join();
+  traffic(world, 300);
+  world.run(1500);
+  world.assertComplete();
+  assert([...late.messages.values()].every(({ lost }) => lost === 0));
+});
+
+Deno.test("a sender that ends says so, and is left when everything has come", () => {
+  const world = new GroupWorld({ seed: 10, receivers: 2, weather: { loss: 20, doubled: 0, jitter: 2 } });
+  const published = traffic(world, 100);
+  world.sender.finish();
+  world.run(3000);
+  assert(world.sender.finished);
+  world.assertComplete();
+  assertEquals(totals(world), Array(2).fill({ got: published, lost: 0 }));
+  assertEquals(world.receivers.map(({ joins, leaves }) => [joins, leaves]), [[1, 1], [1, 1]]);
+});
+
+Deno.test("a sender that is not heard for half a minute is left", () => {
+  const world = new GroupWorld({ seed: 11 });
+  world.publish("a", 1);
+  world.run(100);
+  world.weather = { ...calm, loss: 100 };
+  world.run(31_000);
+  assertEquals([world.receivers[0]!.leaves, world.receivers[0]!.group.dueAt], [1, Infinity]);
+});
+
+Deno.test("two senders of one group are kept apart, and another group's datagrams are dropped", () => {
+  const [one, two] = [new GroupWorld({ seed: 13 }), new GroupWorld({ seed: 14 })];
+  const senders: string[] = [];
+  const got: string[] = [];
+  const receiver = new GroupReceiver(one.platform, one.seal, { ...one.receivers[0]!.options, group }, {
+    joined: (sender) => {
+      senders.push(sender);
+      return {
+        wants: () => true,
+        frame: (topic) => void got.push(`${senders.indexOf(sender)} ${topic}`),
+        gap: () => assert(false),
+      };
+    },
+    left: () => {},
+  });
+  const take = (bytes: Uint8Array) => receiver.received(bytes, viewOf(bytes), 0, bytes.length, one.address, 0);
+  for (const [index, world] of [one, two].entries()) {
+    world.publish(`topic ${index}`, 1);
+    world.onSend = take;
+    world.run(10);
+  }
+  assertEquals(new Set(senders).size, 2);
+  assertEquals(got, ["0 topic 0", "1 topic 1"]);
+  const other = new GroupReceiver(
+    one.platform,
+    one.seal,
+    { ...one.receivers[0]!.options, group: 8 },
+    one.receivers[0]!,
+  );
+  other.received(one.last, viewOf(one.last), 0, one.last.length, one.address, 0);
+  assertEquals([...other.dropped], [["foreign", 1]]);
+});
