@@ -13,7 +13,7 @@ import { type DatagramFault, DatagramWriter, inDatagram, openDatagram, type Seal
 import { FrameWriter } from "./frame_writer.ts";
 import { repair } from "./group_frames.ts";
 import { mostNames } from "./group_requests.ts";
-import { GroupSession, type GroupSessionOptions } from "./group_session.ts";
+import { GroupSession, type GroupSessionOptions, type SessionOwner } from "./group_session.ts";
 import { GroupSuspects } from "./group_suspects.ts";
 import type { TopicEvents } from "./group_topics.ts";
 import { ReplayWindow } from "./replay_window.ts";
@@ -21,6 +21,8 @@ import { replaySpan } from "./replays.ts";
 
 /** The most senders of one group at a time; one that is silent makes room for another. */
 export const mostSenders = 64;
+/** The most topics of all of them together that are remembered, unless another number is set. */
+const mostTopics = 1_000_000;
 /** A sender that is silent for so long is gone; its heartbeats come every second. Milliseconds. */
 const silence = 30_000;
 /** A receiver gets its cookie within so many milliseconds, so that a first repair need not wait for it. */
@@ -33,6 +35,8 @@ const namePause = 50;
 /** How a group is received. */
 export interface GroupReceiverOptions extends GroupSessionOptions {
   readonly group: number;
+  /** The most topics of all senders together that are remembered; a million unless it is set. */
+  readonly topics?: number;
 }
 
 /**
@@ -70,7 +74,7 @@ interface Sender<A> {
 }
 
 /** Receives one group. `A` is what addresses are. */
-export class GroupReceiver<A> {
+export class GroupReceiver<A> implements SessionOwner {
   /** Datagrams that were dropped, by reason. */
   readonly dropped: Map<DropReason, number> = new Map();
   /** Datagrams and bytes that were taken, and requests that were made. */
@@ -233,10 +237,9 @@ export class GroupReceiver<A> {
   }
 
   #join(id: Uint8Array, name: string, nonce: string, number: number, from: A, now: number): Sender<A> {
-    const events = this.#events.joined(name, from);
-    const session = new GroupSession(number, this.#options, events, nonce, () => this.#chance());
+    const session = new GroupSession(number, this.#options, this.#events.joined(name, from), nonce, this);
     const replay = new ReplayWindow(replaySpan);
-    const cookieAt = now + this.#chance() * cookieWithin;
+    const cookieAt = now + this.chance() * cookieWithin;
     const sender = {
       id,
       name,
@@ -264,8 +267,14 @@ export class GroupReceiver<A> {
     this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + 1);
   }
 
-  /** A random number, at least 0 and less than 1. */
-  #chance(): number {
+  /** See {@linkcode SessionOwner}. */
+  hasRoom(): boolean {
+    const { topics = mostTopics } = this.#options;
+    return this.#senders.reduce((sum, { session }) => sum + session.topics, 0) < topics;
+  }
+
+  /** See {@linkcode SessionOwner}. */
+  chance(): number {
     this.#platform.random(new Uint8Array(this.#random.buffer));
     return this.#random[0]! / 2 ** 32;
   }

@@ -22,6 +22,14 @@ export interface GroupSessionOptions extends ArrivalOptions {
   readonly largestFrame: number;
 }
 
+/** What a session needs of its receiver. */
+export interface SessionOwner {
+  /** A random number, at least 0 and less than 1. */
+  chance(): number;
+  /** Whether one more topic may be remembered. */
+  hasRoom(): boolean;
+}
+
 /** A session's datagrams in, its messages out. */
 export class GroupSession {
   readonly arrivals: Arrivals;
@@ -55,13 +63,23 @@ export class GroupSession {
     options: GroupSessionOptions,
     events: TopicEvents,
     nonce: string,
-    random: () => number,
+    owner: SessionOwner,
   ) {
     this.#options = options;
     this.#events = events;
     this.nonce = nonce;
-    this.#topics = new GroupTopics(events, number);
-    this.arrivals = new Arrivals(number, options, this, random);
+    this.#topics = new GroupTopics(events, number, () => owner.hasRoom());
+    this.arrivals = new Arrivals(number, options, this, () => owner.chance());
+  }
+
+  /** Topics that are remembered, in number. */
+  get topics(): number {
+    return this.#topics.size;
+  }
+
+  /** Bytes of memory that it takes, but for its topics: datagrams that came early, frames without a name, fragments. */
+  get memory(): number {
+    return this.arrivals.memory + this.#topics.held + this.#frame.length;
   }
 
   /** Whether the sender has ended, and everything it sent has come or is lost. */

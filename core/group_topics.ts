@@ -10,8 +10,6 @@ import type { BeatTopic } from "./group_frames.ts";
 
 /** The most bytes of frames that are kept until their topic is announced. */
 const mostHeld = 1024 * 1024;
-/** The most topics of one sender that are remembered. */
-export const mostTopics = 1_000_000;
 
 /** Who gets what is found out. Frames are valid during the call alone. */
 export interface TopicEvents {
@@ -42,16 +40,26 @@ interface HeldFrames {
 export class GroupTopics {
   readonly #events: TopicEvents;
   readonly #first: number;
+  readonly #hasRoom: () => boolean;
   readonly #known = new Map<number, KnownTopic>();
   readonly #held = new Map<number, HeldFrames>();
   #heldBytes = 0;
   /** Whether datagrams were lost: a topic of which nothing was known may have been among them. */
   #lost = false;
 
-  /** @param first number of the datagram with which this receiver began */
-  constructor(events: TopicEvents, first: number) {
+  /**
+   * @param first number of the datagram with which this receiver began
+   * @param hasRoom whether one more topic may be remembered
+   */
+  constructor(events: TopicEvents, first: number, hasRoom: () => boolean) {
     this.#events = events;
     this.#first = first;
+    this.#hasRoom = hasRoom;
+  }
+
+  /** Topics that are remembered, in number. */
+  get size(): number {
+    return this.#known.size;
   }
 
   /** Whether there are frames of topics that have no name. */
@@ -84,7 +92,7 @@ export class GroupTopics {
 
   /** Rows of the sender's table: only their names count, since other datagrams are to come that were sent before them. */
   named(rows: Iterable<BeatTopic>): void {
-    for (const row of rows) if (!this.#known.has(row.id) && this.#known.size < mostTopics) this.#name(row);
+    for (const row of rows) if (!this.#known.has(row.id) && this.#hasRoom()) this.#name(row);
   }
 
   /** Rows of the sender's table, and everything that was sent before them has come or is lost. */
