@@ -19,6 +19,8 @@ const mostOutstanding = 2 * mostAsked;
 /** How long before something is asked for a second time, and the longest that this grows to; milliseconds. */
 const firstRetry = 20;
 const longestRetry = 160;
+/** Bytes of memory that a range takes which is missing, about. */
+const rangeMemory = 64;
 
 /** How arrivals are treated. */
 export interface ArrivalOptions {
@@ -113,7 +115,7 @@ export class Arrivals {
 
   /** Bytes of memory that it takes. */
   get memory(): number {
-    return this.#reorder.memory;
+    return this.#reorder.memory + this.#missing.ranges.length * rangeMemory;
   }
 
   /**

@@ -4,6 +4,9 @@
  * @module
  */
 
+/** What follows a range and is missing so soon after it becomes a part of it; milliseconds. */
+const together = 50;
+
 /** Datagrams in a row that have not come, with the same history. */
 export interface MissingRange {
   first: number;
@@ -31,10 +34,16 @@ export class Missing {
     return this.#ranges;
   }
 
-  /** Takes note of numbers above all that were ever noted. */
+  /**
+   * Takes note of numbers above all that were ever noted. A receiver that can keep no more of what comes misses each single
+   * datagram: they make few ranges, not one each.
+   */
   add(first: number, last: number, since: number, due: number): void {
-    this.#ranges.push({ first, last, since, due, tries: 0 });
     this.#count += last - first + 1;
+    const newest = this.#ranges.at(-1);
+    const joins = newest?.last === first - 1 && newest.tries === 0 && since - newest.since < together;
+    if (joins) newest.last = last;
+    else this.#ranges.push({ first, last, since, due, tries: 0 });
   }
 
   /**
