@@ -12,7 +12,7 @@ import { bodyOf, DatagramFlag, eachFrame, fragmentHeader, inDatagram } from "./d
 import { ProtocolError } from "./errors.ts";
 import { at, FrameType, messagesAgree, messagesHeader } from "./frame.ts";
 import * as frames from "./group_frames.ts";
-import { type BeatTopic, GroupFrameType } from "./group_frames.ts";
+import { GroupFrameType } from "./group_frames.ts";
 import { GroupTopics, type TopicEvents } from "./group_topics.ts";
 import { largestSequence } from "./limits.ts";
 
@@ -45,8 +45,6 @@ export class GroupSession {
   #told = false;
   readonly #topics: GroupTopics;
   readonly #body = new BodyReader();
-  /** The newest heartbeat that waits until what was sent before it has come. */
-  #beat: { readonly number: number; readonly rows: readonly BeatTopic[] } | null = null;
   /** The last number of the session, once the sender has said so. */
   #last = Infinity;
   /** A frame that is being put together: its bytes, and how many there are. */
@@ -107,13 +105,13 @@ export class GroupSession {
       this.arrivals.announced(number, now);
       this.#frames(bytes, view, bodyOf(bytes, start), end, number);
     }
-    this.#reach();
+    this.#topics.reached(this.arrivals.next);
   }
 
   /** Gives up what is missing for too long. */
   expire(now: number): void {
     this.arrivals.expire(now);
-    this.#reach();
+    this.#topics.reached(this.arrivals.next);
   }
 
   deliver(bytes: Uint8Array, view: DataView, start: number, end: number): void {
@@ -176,19 +174,7 @@ export class GroupSession {
   #beaten({ epoch, topics }: Values<typeof frames.beat.fields>, number: number): void {
     if (!this.#told) this.#events.epoch?.(epoch);
     this.#told = true;
-    const rows = topics.map(({ topic, ...row }) => ({ id: topic, ...row }));
-    this.#topics.named(rows);
-    if (number < this.arrivals.next || (this.#beat !== null && number < this.#beat.number)) return;
-    this.#beat = { number, rows };
-    this.#reach();
-  }
-
-  /** Everything before the heartbeat that waits has come, or is lost: what it says can be compared. */
-  #reach(): void {
-    const waiting = this.#beat;
-    if (waiting === null || waiting.number > this.arrivals.next) return;
-    this.#beat = null;
-    if (waiting.number === this.arrivals.next) this.#topics.reached(waiting.rows);
+    this.#topics.told(topics.map(({ topic, ...row }) => ({ id: topic, ...row })), number);
   }
 
   /** Fragments come in order: each follows the one before, or begins a frame. */
