@@ -9,7 +9,7 @@
 import { hex, idLength, idStandsAt, noId, randomId, readU64 } from "./bytes.ts";
 import type { Platform } from "./connection.ts";
 import type { Values } from "./control.ts";
-import { type DatagramFault, DatagramWriter, inDatagram, openDatagram, type Seal } from "./datagram.ts";
+import { type DatagramFault, DatagramFlag, DatagramWriter, inDatagram, openDatagram, type Seal } from "./datagram.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import { repair } from "./group_frames.ts";
 import { mostNames } from "./group_requests.ts";
@@ -40,10 +40,11 @@ export interface GroupReceiverOptions extends GroupSessionOptions {
 }
 
 /**
- * Why a datagram was dropped, besides what {@linkcode DatagramFault} has. `senders`: there are too many; `unproven`: with a key,
- * a session that was not heard before may be a recorded one, until it says the time or answers to this receiver.
+ * Why a datagram was dropped, besides what {@linkcode DatagramFault} has. Of a session that was not heard before: `senders`,
+ * when there are too many; `repair`, since it is of long ago; `unproven`, with a key, since it may be a recorded one, until
+ * it says the time or answers to this receiver.
  */
-export type DropReason = DatagramFault | "senders" | "unproven";
+export type DropReason = DatagramFault | "senders" | "repair" | "unproven";
 
 /** Who is told what happens in a group. */
 export interface GroupEvents<A> {
@@ -222,6 +223,10 @@ export class GroupReceiver<A> implements SessionOwner {
   #meet(bytes: Uint8Array, view: DataView, start: number, end: number, from: A, now: number): Sender<A> | null {
     const id = bytes.slice(start + inDatagram.session, start + inDatagram.session + idLength);
     const name = hex(id);
+    if (bytes[start + inDatagram.flags]! & DatagramFlag.repair) {
+      this.#drop("repair");
+      return null;
+    }
     if (this.#senders.length === mostSenders) {
       this.#drop("senders");
       return null;

@@ -1,7 +1,7 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertGreater } from "@std/assert";
 import { GroupReceiver } from "../../core/group_receiver.ts";
 import { viewOf } from "./fixtures.ts";
-import { calm, group } from "./group_network.ts";
+import { calm, cutOff, group } from "./group_network.ts";
 import { GroupWorld, totals, traffic } from "./group_world.ts";
 
 // How receivers of a multicast group come to know its senders, and how sessions end.
@@ -14,6 +14,30 @@ Deno.test("one who joins late begins where it joined, and misses nothing from th
   world.run(1500);
   world.assertComplete();
   assert([...late.messages.values()].every(({ lost }) => lost === 0));
+});
+
+Deno.test("one who joins while others are repaired begins with what is new", () => {
+  const world = new GroupWorld({ seed: 9 });
+  world.publish("a", 1);
+  world.run(1200);
+  world.weather = cutOff;
+  for (let i = 0; i < 200; i++) world.publish("a", 20);
+  world.run(100);
+  const repairs: Uint8Array[] = [];
+  world.onSend = (bytes) => {
+    // The flag of a repair.
+    if (bytes[3]! & 2) repairs.push(bytes);
+  };
+  world.weather = calm;
+  world.run(1000);
+  world.assertComplete();
+  const late = world.join();
+  for (const bytes of repairs) late.group.received(bytes, viewOf(bytes), 0, bytes.length, world.address, 0);
+  assertEquals([late.joins, late.group.dropped.get("repair")], [0, repairs.length]);
+  assertGreater(repairs.length, 50);
+  world.run(1100);
+  const { arrivals } = [...late.group.sessions.values()][0]!;
+  assertEquals([arrivals.next, arrivals.missed], [world.sender.counts.sent + 1, 0]);
 });
 
 Deno.test("a sender that ends says so, and is left when everything has come", () => {
