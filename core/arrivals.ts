@@ -90,6 +90,9 @@ export class Arrivals {
   #blocked = 0;
   /** When the last repair came, of whatever. */
   #repairedAt = -Infinity;
+  /** The last of those that were asked for, and when it came: what was asked for behind it is on its way. */
+  #answer = 0;
+  #answeredAt = -Infinity;
 
   /**
    * @param next the number that is to come first
@@ -141,7 +144,10 @@ export class Arrivals {
       // What cannot be kept is missing like those before it: it is asked for when its turn comes.
       this.#miss(ahead ? number : number - 1, now);
       this.#known = number;
-    } else if (!ahead) this.#found(number);
+    } else if (!ahead && this.#found(number) && repair) {
+      this.#answer = number;
+      this.#answeredAt = now;
+    }
     if (ahead) return "ahead";
     if (number > reorder.next) {
       reorder.put(number, bytes, start, end);
@@ -195,7 +201,7 @@ export class Arrivals {
     let room = mostAsked;
     for (let index = 0; index < ranges.length && room > 0 && asked.length < mostRanges; index++) {
       const range = ranges[index]!;
-      if (range.due > now || range.since === -Infinity) continue;
+      if (range.due > now || range.since === -Infinity || this.#comes(range, now)) continue;
       const most = this.#affordable(range, room);
       if (most === 0) continue;
       if (most <= range.last - range.first) this.#missing.split(index, most);
@@ -262,9 +268,19 @@ export class Arrivals {
     this.missed += last - this.#known;
   }
 
-  #found(number: number): void {
+  /** A number that may be missing has come. Returns whether it was asked for. */
+  #found(number: number): boolean {
     const range = this.#missing.remove(number);
-    if (range !== null && range.tries > 0) this.#outstanding--;
+    if (range === null || range.tries === 0) return false;
+    this.#outstanding--;
+    return true;
+  }
+
+  /** Whether what is to be asked for again is on its way: what was asked for before it comes just now. Then it has time. */
+  #comes(range: MissingRange, now: number): boolean {
+    if (range.tries === 0 || range.first < this.#answer || now >= this.#answeredAt + firstRetry) return false;
+    range.due = this.#answeredAt + firstRetry;
+    return true;
   }
 
   /**

@@ -178,6 +178,31 @@ Deno.test("what is too far ahead to be kept takes no memory, and few requests", 
   assertLessOrEqual(requests, 100_000 / 64 + 30);
 });
 
+Deno.test("what was asked for is not asked for again while what was asked for before it comes", () => {
+  const { receive, arrivals, poll } = setUp();
+  receive(1);
+  receive(300);
+  const first = arrivals.dueAt;
+  assertEquals([...numbers(poll(first)), ...numbers(poll(first))], upTo(299, 2));
+  // One every two milliseconds: the last comes long after it would be asked for again.
+  for (let number = 2; number <= 299; number++) {
+    const now = first + 2 * number;
+    receive(number, now, true);
+    assertEquals(poll(now), []);
+  }
+  assertEquals(arrivals.missing, 0);
+});
+
+Deno.test("what is lost of an answer is asked for again when the rest has come", () => {
+  const { receive, arrivals, poll } = setUp();
+  receive(1);
+  receive(102);
+  const asked = arrivals.dueAt;
+  assertEquals(numbers(poll(asked)), upTo(101, 2));
+  for (let number = 2; number <= 101; number++) if (number % 10 !== 0) receive(number, asked + 5, true);
+  assertEquals(numbers(poll(asked + 30)), upTo(10).map((i) => 10 * i));
+});
+
 /** What a network does to datagrams. */
 const network = fc.record({
   seed: fc.integer(),

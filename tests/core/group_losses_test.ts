@@ -1,11 +1,64 @@
-import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess, assertLessOrEqual } from "@std/assert";
 import { KiB, MiB } from "./fixtures.ts";
-import { calm } from "./group_network.ts";
+import { calm, cutOff } from "./group_network.ts";
 import { flood, GroupWorld, totals } from "./group_world.ts";
 
 // What losses cost a multicast group: requests, repairs, and time of those who lose nothing.
 
+const roomy = { retain: 64 * MiB, memory: 512 * MiB };
+
 const small = { retain: 256 * KiB, memory: 64 * MiB };
+
+/** A world in which every receiver has its cookie. */
+function settled(options: ConstructorParameters<typeof GroupWorld>[0]): GroupWorld {
+  const world = new GroupWorld(options);
+  world.publish("a", 1);
+  world.run(1200);
+  return world;
+}
+
+const requestsOf = (world: GroupWorld) => world.receivers.reduce((sum, { group }) => sum + group.requests, 0);
+
+/** Lets time pass until all receivers have everything of `a`. Returns how long that took. */
+function catchUp(world: GroupWorld): number {
+  const { log } = world.topic("a");
+  const begun = world.platform.now();
+  while (world.receivers.some(({ messages }) => messages.get("a")!.next < log.nextSequence)) {
+    assertLess(world.platform.now() - begun, 60_000);
+    world.run(10);
+  }
+  return world.platform.now() - begun;
+}
+
+Deno.test("a gap of 10,000 datagrams costs about 40 requests", () => {
+  const world = settled({ seed: 1, limits: roomy });
+  const before = requestsOf(world);
+  world.weather = cutOff;
+  while (world.sender.counts.sent < 10_000) {
+    world.publish("a", 30);
+    world.run(1);
+  }
+  world.run(100);
+  world.weather = calm;
+  catchUp(world);
+  assertEquals(totals(world)[0]!.lost, 0);
+  assertGreaterOrEqual(world.sender.counts.repaired, 9_999);
+  assertLessOrEqual(requestsOf(world) - before, 50);
+  assertLessOrEqual(world.sender.counts.repaired, 10_200, "nearly all of them go once");
+});
+
+Deno.test("a gap costs few requests, too, while as much comes as can be sent", () => {
+  const world = settled({ seed: 2, limits: roomy });
+  const before = requestsOf(world);
+  world.weather = cutOff;
+  flood(world, 3000);
+  world.weather = calm;
+  flood(world, 3000);
+  catchUp(world);
+  assertEquals(totals(world)[0]!.lost, 0);
+  assertGreater(world.sender.counts.repaired, 4000);
+  assertLessOrEqual(requestsOf(world) - before, world.sender.counts.repaired / 50);
+});
 
 Deno.test("fifty receivers that lose the same datagram ask a few times, and are repaired together", () => {
   const asked = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((seed) => {
@@ -25,6 +78,20 @@ Deno.test("fifty receivers that lose the same datagram ask a few times, and are 
   }).sort((a, b) => a - b);
   assertLessOrEqual(asked[4]!, 8);
   assertLessOrEqual(asked[8]!, 25);
+});
+
+Deno.test("a receiver that is paused for a second gets everything, and the others do not wait for it", () => {
+  const world = settled({ seed: 3, receivers: 3, limits: roomy });
+  const before = requestsOf(world);
+  world.receivers[2]!.pause(1000);
+  for (let i = 0; i < 1000; i++) {
+    world.publish("a", 25);
+    world.run(1);
+  }
+  assertEquals(totals(world).map(({ got }) => got > 24_900), [true, true, false]);
+  assertLess(catchUp(world), 2000);
+  assertEquals(totals(world), Array(3).fill({ got: 25_001, lost: 0 }));
+  assertLessOrEqual(requestsOf(world) - before, 15);
 });
 
 Deno.test("publishers are held, so that what was sent of late can be sent again: nothing is lost", () => {
