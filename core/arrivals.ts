@@ -19,6 +19,8 @@ const mostOutstanding = 2 * mostAsked;
 /** How long before something is asked for a second time, and the longest that this grows to; milliseconds. */
 const firstRetry = 20;
 const longestRetry = 160;
+/** While others are repaired what was asked for is waited for so many times as long. */
+const mostTurns = 9;
 /** Bytes of memory that a range takes which is missing, about. */
 const rangeMemory = 64;
 
@@ -88,7 +90,7 @@ export class Arrivals {
   #askAt = Infinity;
   /** The first number that has to wait until more of what was asked for has come; 0 for none. */
   #blocked = 0;
-  /** When the last repair came, of whatever. */
+  /** When the last repair came, of whatever, while something was asked for. */
   #repairedAt = -Infinity;
   /** The last of those that were asked for, and when it came: what was asked for behind it is on its way. */
   #answer = 0;
@@ -137,7 +139,7 @@ export class Arrivals {
     now: number,
   ): Arrival {
     const reorder = this.#reorder;
-    if (repair) this.#repairedAt = now;
+    if (repair && this.#outstanding > 0) this.#repairedAt = now;
     if (number < reorder.next || reorder.has(number)) return "double";
     const ahead = number >= reorder.next + reorder.span;
     if (number > this.#known) {
@@ -284,11 +286,14 @@ export class Arrivals {
   }
 
   /**
-   * When a range is given up: when no repair has come for so long. While others are repaired it may only have to wait for its
-   * turn; and of what cannot be repaired the sender says so.
+   * When a range is given up: when nothing has come for so long that was asked for. While others are repaired it may only have
+   * to wait for its turn, though not for ever; and of what cannot be repaired the sender says so.
    */
   #endOf({ since }: MissingRange): number {
-    return since === -Infinity ? since : Math.max(since, this.#repairedAt) + this.#options.patience;
+    if (since === -Infinity) return since;
+    const { patience } = this.#options;
+    const answered = Math.max(since, this.#answeredAt);
+    return Math.max(answered, Math.min(this.#repairedAt, answered + mostTurns * patience)) + patience;
   }
 
   #deliverKept(): void {

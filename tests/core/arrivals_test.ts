@@ -203,6 +203,17 @@ Deno.test("what is lost of an answer is asked for again when the rest has come",
   assertEquals(numbers(poll(asked + 30)), upTo(10).map((i) => 10 * i));
 });
 
+Deno.test("who asks for nothing is not held up by repairs that others asked for", () => {
+  const { receive, given, poll } = setUp({ repair: false, patience: 50 });
+  receive(1);
+  receive(3, 100);
+  for (let now = 101; now <= 150; now++) {
+    receive(1, now, true);
+    poll(now);
+  }
+  assertEquals(given, [1, 3]);
+});
+
 /** What a network does to datagrams. */
 const network = fc.record({
   seed: fc.integer(),
@@ -211,6 +222,17 @@ const network = fc.record({
   jitter: fc.constantFrom(0, 3, 40),
   span: fc.constantFrom(64, 256, 1024),
   answered: fc.boolean(),
+});
+
+Deno.test("who asks in vain is held up by repairs that others asked for, but not for ever", () => {
+  const { receive, given, poll } = setUp({ patience: 1000 });
+  receive(1);
+  receive(3);
+  for (let now = 1; now <= 10_000; now++) {
+    poll(now);
+    assertEquals(given.length, now < 10_000 ? 1 : 2, `${now}`);
+    receive(1, now, true);
+  }
 });
 
 Deno.test("over any network each datagram is given once and in order, or reported lost", () => {
