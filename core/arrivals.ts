@@ -15,12 +15,13 @@ export const mostRanges = 16;
 export const mostAsked = 256;
 /** The most datagrams that were asked for and have not come: while one answer comes the next one is on its way. */
 const mostOutstanding = 2 * mostAsked;
-
 /** How long before something is asked for a second time, and the longest that this grows to; milliseconds. */
 const firstRetry = 20;
 const longestRetry = 160;
 /** While others are repaired what was asked for is waited for so many times as long. */
 const mostTurns = 9;
+/** What would be asked for within so many milliseconds goes with a request that is made anyway. */
+const coalesced = 5;
 /** Bytes of memory that a range takes which is missing, about. */
 const rangeMemory = 64;
 
@@ -203,7 +204,7 @@ export class Arrivals {
     let room = mostAsked;
     for (let index = 0; index < ranges.length && room > 0 && asked.length < mostRanges; index++) {
       const range = ranges[index]!;
-      if (range.due > now || range.since === -Infinity || this.#comes(range, now)) continue;
+      if (range.due > now + coalesced || range.since === -Infinity || this.#comes(range, now)) continue;
       const most = this.#affordable(range, room);
       if (most === 0) continue;
       if (most <= range.last - range.first) this.#missing.split(index, most);

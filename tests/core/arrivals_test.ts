@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
 import { Arrivals, type AskedRange, backoff, mostAsked, mostRanges } from "../../core/arrivals.ts";
 import { Random, viewOf } from "./fixtures.ts";
@@ -191,6 +191,13 @@ Deno.test("what was asked for is not asked for again while what was asked for be
     assertEquals(poll(now), []);
   }
   assertEquals(arrivals.missing, 0);
+});
+
+Deno.test("what would be asked for soon goes with a request that is made anyway", () => {
+  const { receive, arrivals, poll } = setUp({ wait: 4 });
+  for (const number of [1, 3, 5, 7, 9]) receive(number, number / 10);
+  assertEquals(numbers(poll(arrivals.dueAt)), [2, 4, 6, 8]);
+  assertGreater(arrivals.dueAt, 10);
 });
 
 Deno.test("what is lost of an answer is asked for again when the rest has come", () => {
