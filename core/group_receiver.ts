@@ -6,6 +6,7 @@
  * @module
  */
 
+import { backoff } from "./backoff.ts";
 import { hex, idLength, idStandsAt, noId, randomId, readU64 } from "./bytes.ts";
 import type { Platform } from "./connection.ts";
 import type { Values } from "./control.ts";
@@ -27,10 +28,10 @@ const mostTopics = 1_000_000;
 const silence = 30_000;
 /** A receiver gets its cookie within so many milliseconds, so that a first repair need not wait for it. */
 const cookieWithin = 1_000;
-/** How long before a cookie is asked for again, at first and at most; and names; milliseconds. */
+/** How long before a cookie or names are asked for again: at first, at most, and at most where they are needed; milliseconds. */
 const firstPause = 50;
 const longestPause = 1_000;
-const namePause = 50;
+const urgentPause = 200;
 
 /** How a group is received. */
 export interface GroupReceiverOptions extends GroupSessionOptions {
@@ -70,8 +71,9 @@ interface Sender<A> {
   cookieAt: number;
   answerAt: number;
   pause: number;
-  /** When names may be asked for. */
+  /** When names may be asked for, and how long after that again. */
   namesAt: number;
+  namesPause: number;
 }
 
 /** Receives one group. `A` is what addresses are. */
@@ -133,8 +135,15 @@ export class GroupReceiver<A> implements SessionOwner {
     this.datagrams++;
     this.bytes += end - start;
     if (sender.ended) return;
-    sender.session.received(bytes, view, start, end - this.#seal.length, now);
-    if (sender.session.finished) this.#end(sender);
+    const { session } = sender;
+    const { awaitsNames } = session;
+    session.received(bytes, view, start, end - this.#seal.length, now);
+    // A heartbeat may be on its way that tells them, and others may be as quick to ask.
+    if (session.awaitsNames && !awaitsNames) {
+      sender.namesAt = Math.max(sender.namesAt, now + backoff(this.chance(), this.#options.wait));
+      sender.namesPause = firstPause;
+    }
+    if (session.finished) this.#end(sender);
   }
 
   /** Gives up what is missing for too long, and whom was not heard for long. */
@@ -175,7 +184,7 @@ export class GroupReceiver<A> implements SessionOwner {
       if (ended) continue;
       if (!this.#options.repair) due = Math.min(due, session.arrivals.endAt);
       else if (session.cookie === noId) {
-        due = Math.min(due, session.arrivals.endAt, needsCookie(session) ? answerAt : Math.max(cookieAt, answerAt));
+        due = Math.min(due, session.arrivals.endAt, session.needsCookie ? answerAt : Math.max(cookieAt, answerAt));
       } else due = Math.min(due, session.arrivals.dueAt, session.awaitsNames ? namesAt : Infinity);
     }
     return due;
@@ -191,15 +200,18 @@ export class GroupReceiver<A> implements SessionOwner {
     const { cookie, nonce, arrivals } = session;
     const target = sender.name;
     if (cookie === noId) {
-      if (now < sender.answerAt || (now < sender.cookieAt && !needsCookie(session))) return 0;
+      if (now < sender.answerAt || (now < sender.cookieAt && !session.needsCookie)) return 0;
       sender.answerAt = now + sender.pause;
-      sender.pause = Math.min(longestPause, 2 * sender.pause);
+      sender.pause = Math.min(session.needsCookie ? urgentPause : longestPause, 2 * sender.pause);
       return this.#make(bytes, view, sender.from, { target, cookie, nonce, ranges: [], topics: [] });
     }
     const ranges = arrivals.ask(now).map((range) => ({ ...range }));
     const topics = now >= sender.namesAt ? session.unknown(mostNames).map((topic) => ({ topic })) : [];
     if (ranges.length === 0 && topics.length === 0) return 0;
-    if (topics.length > 0) sender.namesAt = now + namePause;
+    if (topics.length > 0) {
+      sender.namesAt = now + sender.namesPause;
+      sender.namesPause = Math.min(urgentPause, 2 * sender.namesPause);
+    }
     return this.#make(bytes, view, sender.from, { target, cookie, nonce, ranges, topics });
   }
 
@@ -257,6 +269,7 @@ export class GroupReceiver<A> implements SessionOwner {
       answerAt: now,
       pause: firstPause,
       namesAt: now,
+      namesPause: firstPause,
     };
     this.#senders.push(sender);
     return sender;
@@ -283,9 +296,4 @@ export class GroupReceiver<A> implements SessionOwner {
     this.#platform.random(new Uint8Array(this.#random.buffer));
     return this.#random[0]! / 2 ** 32;
   }
-}
-
-/** Whether there is something to ask for that takes a cookie. */
-function needsCookie({ arrivals, awaitsNames }: GroupSession): boolean {
-  return arrivals.missing > 0 || awaitsNames;
 }

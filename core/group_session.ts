@@ -90,6 +90,11 @@ export class GroupSession {
     return this.#topics.awaitsNames;
   }
 
+  /** Whether there is something to ask for that takes a cookie. */
+  get needsCookie(): boolean {
+    return this.arrivals.missing > 0 || this.awaitsNames;
+  }
+
   /** Ids of such topics: at most `most` of them. */
   unknown(most: number): number[] {
     return this.#topics.unknown(most);

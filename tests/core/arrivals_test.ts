@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
-import { Arrivals, type AskedRange, backoff, mostAsked, mostRanges } from "../../core/arrivals.ts";
+import { Arrivals, type AskedRange, mostAsked, mostRanges } from "../../core/arrivals.ts";
+import { backoff } from "../../core/backoff.ts";
 import { Random, viewOf } from "./fixtures.ts";
 
 const defaults = { span: 1024, largest: 16, wait: 10, patience: 1000, repair: true };

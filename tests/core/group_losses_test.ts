@@ -2,6 +2,7 @@ import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess, 
 import { KiB, MiB } from "./fixtures.ts";
 import { calm, cutOff } from "./group_network.ts";
 import { flood, GroupWorld, totals } from "./group_world.ts";
+import { WorldReceiver } from "./group_world_receiver.ts";
 
 // What losses cost a multicast group: requests, repairs, and time of those who lose nothing.
 
@@ -78,6 +79,47 @@ Deno.test("fifty receivers that lose the same datagram ask a few times, and are 
   }).sort((a, b) => a - b);
   assertLessOrEqual(asked[4]!, 8);
   assertLessOrEqual(asked[8]!, 25);
+});
+
+Deno.test("fifty receivers that miss the name of a topic ask a few times", () => {
+  const asked = [1, 2, 3, 4, 5].map((seed) => {
+    const world = settled({ seed, receivers: 50 });
+    const before = requestsOf(world);
+    world.topic("b");
+    world.weather = cutOff;
+    world.run(400);
+    world.weather = calm;
+    // It comes between two heartbeats, and the next one that tells the name comes soon after.
+    world.publish("b", 1);
+    world.run(200);
+    world.assertComplete();
+    return requestsOf(world) - before;
+  }).sort((a, b) => a - b);
+  assertLessOrEqual(asked[2]!, 12);
+});
+
+/** How often a receiver asks in ten seconds that has got these datagrams and gets no answer. */
+function unanswered(world: GroupWorld, datagrams: readonly Uint8Array[]): number {
+  const receiver = new WorldReceiver(world, 77, world.receivers[0]!.options, () => true);
+  const begun = world.platform.now();
+  for (const bytes of datagrams) receiver.received(bytes.slice(), begun);
+  for (let now = begun; now < begun + 10_000; now++) receiver.poll(now);
+  return receiver.group.requests;
+}
+
+Deno.test("who needs a cookie asks for it five times a second, and seldom who does not", () => {
+  const world = new GroupWorld({ seed: 7, session: { patience: 20_000 } });
+  const datagrams: Uint8Array[] = [];
+  world.onSend = (bytes) => datagrams.push(bytes);
+  for (let i = 0; i < 3; i++) {
+    world.publish("a", 1);
+    world.run(1);
+  }
+  const [first, , third] = datagrams.filter((bytes) => bytes[3]! & 1);
+  const beat = datagrams.find((bytes) => !(bytes[3]! & 1))!;
+  assertLessOrEqual(unanswered(world, [beat, first!]), 15);
+  const asked = unanswered(world, [beat, first!, third!]);
+  assert(asked >= 45 && asked <= 60, `${asked}`);
 });
 
 Deno.test("a receiver that is paused for a second gets everything, and the others do not wait for it", () => {
