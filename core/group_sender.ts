@@ -134,7 +134,10 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#table = new GroupTable((cursor) => this.#packer.nextOf(cursor));
     this.#pacer = new Pacer(rate, burst * largest, now);
     this.#newPacer = new Pacer(rate, burst * largest, now);
-    this.#repairPacer = new Pacer(rate * repairShare, burst * largest, now);
+    // A burst counts, too: no second has more than its share.
+    const repairs = rate * repairShare;
+    const repairBurst = Math.min(burst * largest, repairs / 4);
+    this.#repairPacer = new Pacer(repairs - repairBurst, repairBurst, now);
     this.#beatAt = this.#adaptAt = this.movedAt = now;
     for (const topic of topics.matching(this.patterns)) this.#join(topic, topic.log.nextSequence);
     topics.addInterest(this);

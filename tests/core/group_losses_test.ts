@@ -136,6 +136,37 @@ Deno.test("a receiver that is paused for a second gets everything, and the other
   assertLessOrEqual(requestsOf(world) - before, 15);
 });
 
+/** The most bytes of some datagrams that went within a second. */
+function mostOfSecond(sent: readonly { at: number; length: number }[]): number {
+  let most = 0;
+  let sum = 0;
+  let oldest = 0;
+  for (const { at, length } of sent) {
+    sum += length;
+    while (sent[oldest]!.at <= at - 1000) sum -= sent[oldest++]!.length;
+    most = Math.max(most, sum);
+  }
+  return most;
+}
+
+Deno.test("repairs take at most a fifth of the rate over any second, whatever the rate", () => {
+  for (const rate of [100_000, 1_000_000, 12_500_000]) {
+    const world = settled({ seed: 5, receivers: 3, rate, weather: { ...calm, loss: 30 }, limits: roomy });
+    const sent: { at: number; length: number }[] = [];
+    world.onSend = (bytes) => {
+      // The flag of a repair.
+      if (bytes[3]! & 2) sent.push({ at: world.platform.now(), length: bytes.length });
+    };
+    flood(world, 1500);
+    world.weather = cutOff;
+    world.run(2000);
+    world.weather = { ...calm, loss: 30 };
+    world.run(5000);
+    assertGreater(mostOfSecond(sent), rate / 10);
+    assertLessOrEqual(mostOfSecond(sent), rate / 5);
+  }
+});
+
 Deno.test("publishers are held, so that what was sent of late can be sent again: nothing is lost", () => {
   const rough = { loss: 5, doubled: 0, jitter: 1 };
   const world = new GroupWorld({ seed: 16, limits: small, rate: 1_000_000, weather: rough, receivers: 2 });
