@@ -18,6 +18,7 @@ import {
   openDatagram,
   type Seal,
 } from "./datagram.ts";
+import { prefixLength } from "./frame.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import { type CursorOwner, GroupCursor } from "./group_cursor.ts";
 import * as frames from "./group_frames.ts";
@@ -49,6 +50,10 @@ const farBehind = 2048;
 const mostReceivers = 1024;
 /** The most ranges of datagrams that wait to be told that they cannot be sent again. */
 const mostGone = 1024;
+/** How often a sender says that it ends. */
+const mostFinishes = 8;
+/** It does not end before nobody has asked for anything for so many milliseconds. */
+const linger = 1_000;
 /** Having held publishers for too long, it does not for so many milliseconds. */
 const penalty = 60_000;
 
@@ -114,6 +119,10 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   #share = 1;
   #penaltyUntil = 0;
   #finishing = false;
+  /** How often it has said so, since it sent the last message. */
+  #finishes = 0;
+  /** When somebody last asked for something. */
+  #askedAt = -Infinity;
   /** What was asked for and cannot be sent again, to be told. */
   readonly #gone: { first: number; count: number }[] = [];
   /** The oldest number that was asked for since the rate was set. */
@@ -189,6 +198,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
 
   again(ranges: readonly AskedRange[], from: A, now: number): void {
     for (const { first } of ranges) this.#oldestAsked = Math.min(this.#oldestAsked, first);
+    this.#askedAt = now;
     if (this.#repairs.ask(ranges, from, now) > 0) this.wake();
   }
 
@@ -198,19 +208,24 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
       const cursor = topic === undefined ? undefined : this.#cursors.get(topic);
       if (cursor !== undefined) this.#table.ask(cursor);
     }
-    if (this.#table.asked) this.#beatBy(this.platform.now() + firstBeat);
+    const now = this.#askedAt = this.platform.now();
+    if (this.#table.asked) this.#beatBy(now + firstBeat);
   }
 
-  /** Ends the session: receivers are told a few times that nothing comes any more. */
+  /**
+   * Ends the session: when everything was sent, receivers are told how far all topics are, and then a few times that nothing
+   * comes any more.
+   */
   finish(): void {
     this.#finishing = true;
+    if (!this.#packer.unsent) this.#table.askAll();
     this.#beatPause = firstBeat;
     this.#beatBy(this.platform.now());
   }
 
-  /** Whether everything was sent, and that it ends was said often enough. */
+  /** Whether everything was sent, that it ends was said often enough, and nobody has asked for anything meanwhile. */
   get finished(): boolean {
-    return this.#finishing && !this.#packer.unsent && this.#beatPause >= lastBeat;
+    return this.#finishes >= mostFinishes && this.platform.now() - this.#askedAt >= linger;
   }
 
   /**
@@ -283,6 +298,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.movedAt = now;
     this.#beatPause = firstBeat;
     this.#beatAt = Math.min(this.#beatAt, now + (this.#packer.unsent ? busyBeat : firstBeat));
+    this.#finishes = 0;
+    if (this.#finishing && !this.#packer.unsent) this.#table.askAll();
     return length;
   }
 
@@ -318,12 +335,17 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#beatPause = Math.min(lastBeat, 2 * this.#beatPause);
     const writer = this.#writer;
     writer.clear(true);
-    if (this.#finishing && !this.#packer.unsent) frames.finish.write(writer, {});
     if (this.#gone.length > 0) frames.gone.write(writer, { ranges: this.#gone.splice(0, mostRanges) });
-    const room = this.#options.largest - this.#seal.length - datagramHeader - writer.length;
+    const room = this.#options.largest - this.#seal.length - datagramHeader - writer.length - prefixLength;
     const { epoch } = this.#topics;
     this.#table.told(frames.writeBeat(writer, room, this.platform.time(), epoch, this.#table.rows()));
-    if (this.#table.asked || this.#gone.length > 0) this.#beatAt = Math.min(this.#beatAt, now + firstBeat);
+    if (this.#table.asked || this.#gone.length > 0) {
+      if (this.#finishing) this.#beatPause = firstBeat;
+      this.#beatAt = Math.min(this.#beatAt, now + firstBeat);
+    } else if (this.#finishing && !this.#packer.unsent) {
+      frames.finish.write(writer, {});
+      this.#finishes++;
+    }
     this.counts.beats++;
     return this.#control(bytes, view);
   }

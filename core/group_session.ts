@@ -82,7 +82,7 @@ export class GroupSession {
 
   /** Whether the sender has ended, and everything it sent has come or is lost. */
   get finished(): boolean {
-    return this.arrivals.next > this.#last;
+    return this.arrivals.next > this.#last && !this.awaitsNames;
   }
 
   /** Whether there are frames of topics that have no name. */

@@ -51,6 +51,36 @@ Deno.test("a sender that ends says so, and is left when everything has come", ()
   assertEquals(world.receivers.map(({ joins, leaves }) => [joins, leaves]), [[1, 1], [1, 1]]);
 });
 
+Deno.test("a sender that ends tells how far all topics are, and what was lost at the end of each is reported", () => {
+  const world = new GroupWorld({ seed: 12, session: { repair: false, patience: 50 } });
+  for (let i = 0; i < 200; i++) world.publish(`topic/${i}`, 1);
+  world.run(2000);
+  world.weather = cutOff;
+  for (let i = 0; i < 200; i++) world.publish(`topic/${i}`, 2);
+  while (world.sender.counts.sent === 0 || world.sender.dueAt(world.platform.now()) < world.platform.now() + 4) {
+    world.run(1);
+  }
+  world.weather = calm;
+  world.sender.finish();
+  while (!world.sender.finished) world.run(1);
+  assertEquals([totals(world), world.receivers[0]!.leaves], [[{ got: 200, lost: 400 }], 1]);
+});
+
+Deno.test("who has messages of a topic without a name does not leave before it is told", () => {
+  const world = new GroupWorld({ seed: 13 });
+  for (let i = 0; i < 100; i++) world.topic(`topic/${i}`);
+  world.run(1200);
+  world.weather = cutOff;
+  world.topic("late");
+  world.publish("late", 3);
+  world.sender.finish();
+  // All topics were told by then, and that it ends.
+  world.run(60);
+  world.weather = calm;
+  world.run(5000);
+  assertEquals([world.receivers[0]!.messages.get("late")?.got, world.receivers[0]!.leaves], [3, 1]);
+});
+
 Deno.test("a sender that is not heard for half a minute is left", () => {
   const world = new GroupWorld({ seed: 11 });
   world.publish("a", 1);
