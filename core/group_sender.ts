@@ -25,6 +25,7 @@ import * as frames from "./group_frames.ts";
 import { GroupPacker } from "./group_packer.ts";
 import { type Asked, GroupRequests } from "./group_requests.ts";
 import { GroupTable } from "./group_table.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import { Pacer } from "./pacer.ts";
 import type { Pattern } from "./pattern.ts";
 import { RepairQueue } from "./repair_queue.ts";
@@ -34,11 +35,9 @@ import type { Interest, Topics } from "./topics.ts";
 
 /** Datagrams that may go at once: a receive buffer of the usual size holds about 90. */
 export const burst = 32;
-/** The part of the configured rate that repairs may take. */
+/** The part of the configured rate that repairs may take, and heartbeats. */
 const repairShare = 0.2;
-/** The first heartbeat after something was sent comes so soon, each next one twice as late, up to the last; milliseconds. */
-const firstBeat = 5;
-const lastBeat = 1_000;
+const beatShare = 0.2;
 /** While datagrams go without a pause, a heartbeat comes between them so often; milliseconds. */
 const busyBeat = 100;
 /** How often the rate of new datagrams is set anew by what repairs take, in milliseconds; and the least part that stays. */
@@ -113,8 +112,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   readonly #pacer: Pacer;
   readonly #newPacer: Pacer;
   readonly #repairPacer: Pacer;
-  #beatAt: number;
-  #beatPause = firstBeat;
+  readonly #heartbeat: Heartbeat;
   #adaptAt: number;
   #share = 1;
   #penaltyUntil = 0;
@@ -147,7 +145,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     const repairs = rate * repairShare;
     const repairBurst = Math.min(burst * largest, repairs / 4);
     this.#repairPacer = new Pacer(repairs - repairBurst, repairBurst, now);
-    this.#beatAt = this.#adaptAt = this.movedAt = now;
+    this.#heartbeat = new Heartbeat(largest, rate * beatShare, now);
+    this.#adaptAt = this.movedAt = now;
     for (const topic of topics.matching(this.patterns)) this.#join(topic, topic.log.nextSequence);
     topics.addInterest(this);
   }
@@ -209,7 +208,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
       if (cursor !== undefined) this.#table.ask(cursor);
     }
     const now = this.#askedAt = this.platform.now();
-    if (this.#table.asked) this.#beatBy(now + firstBeat);
+    if (this.#table.asked) this.#beatBy(now + this.#heartbeat.soon);
   }
 
   /**
@@ -219,7 +218,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   finish(): void {
     this.#finishing = true;
     if (!this.#packer.unsent) this.#table.askAll();
-    this.#beatPause = firstBeat;
+    this.#heartbeat.quicken();
     this.#beatBy(this.platform.now());
   }
 
@@ -238,8 +237,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#adapt(now);
     this.to = null;
     const { largest } = this.#options;
-    if (now >= this.#beatAt) return this.#beat(bytes, view, now);
     if (!this.#pacer.allows(largest, now)) return 0;
+    if (now >= this.#heartbeat.dueAt) return this.#beat(bytes, view, now);
     if (this.requests.pending) return this.#answer(bytes, view, now);
     if (this.#repairs.length > 0 && this.#repairPacer.allows(largest, now)) {
       const length = this.#repair(bytes, view, now);
@@ -253,7 +252,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     // Not one by one: half a burst is as gentle, and takes fewer timers.
     const some = burst / 2 * this.#options.largest;
     const free = this.#pacer.allowedAt(some, now);
-    let due = this.requests.pending ? Math.min(this.#beatAt, free) : this.#beatAt;
+    let due = Math.max(this.#heartbeat.dueAt, this.#pacer.allowedAt(this.#options.largest, now));
+    if (this.requests.pending) due = Math.min(due, free);
     if (this.#repairs.length > 0) due = Math.min(due, Math.max(free, this.#repairPacer.allowedAt(some, now)));
     if (this.#packer.unsent) due = Math.min(due, Math.max(free, this.#newPacer.allowedAt(some, now)));
     return due;
@@ -278,12 +278,12 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#cursors.set(topic, cursor);
     this.#table.add(cursor);
     // The sooner receivers know it, the less they have to keep.
-    this.#beatPause = firstBeat;
+    this.#heartbeat.quicken();
     this.#beatBy(this.platform.now());
   }
 
   #beatBy(time: number): void {
-    this.#beatAt = Math.min(this.#beatAt, time);
+    this.#heartbeat.by(time);
     this.wake();
   }
 
@@ -296,8 +296,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#pacer.spend(length);
     this.#newPacer.spend(length);
     this.movedAt = now;
-    this.#beatPause = firstBeat;
-    this.#beatAt = Math.min(this.#beatAt, now + (this.#packer.unsent ? busyBeat : firstBeat));
+    this.#heartbeat.quicken();
+    this.#heartbeat.by(now + (this.#packer.unsent ? busyBeat : this.#heartbeat.soon));
     this.#finishes = 0;
     if (this.#finishing && !this.#packer.unsent) this.#table.askAll();
     return length;
@@ -327,12 +327,11 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     const newest = this.#gone.at(-1);
     if (newest !== undefined && newest.first + newest.count === number && newest.count < mostAsked) newest.count++;
     else if (this.#gone.length < mostGone) this.#gone.push({ first: number, count: 1 });
-    this.#beatAt = Math.min(this.#beatAt, now + firstBeat);
+    this.#heartbeat.by(now + this.#heartbeat.soon);
   }
 
   #beat(bytes: Uint8Array, view: DataView, now: number): number {
-    this.#beatAt = now + this.#beatPause;
-    this.#beatPause = Math.min(lastBeat, 2 * this.#beatPause);
+    this.#heartbeat.beat(now);
     const writer = this.#writer;
     writer.clear(true);
     if (this.#gone.length > 0) frames.gone.write(writer, { ranges: this.#gone.splice(0, mostRanges) });
@@ -340,14 +339,16 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     const { epoch } = this.#topics;
     this.#table.told(frames.writeBeat(writer, room, this.platform.time(), epoch, this.#table.rows()));
     if (this.#table.asked || this.#gone.length > 0) {
-      if (this.#finishing) this.#beatPause = firstBeat;
-      this.#beatAt = Math.min(this.#beatAt, now + firstBeat);
+      if (this.#finishing) this.#heartbeat.quicken();
+      this.#heartbeat.by(now + this.#heartbeat.soon);
     } else if (this.#finishing && !this.#packer.unsent) {
       frames.finish.write(writer, {});
       this.#finishes++;
     }
     this.counts.beats++;
-    return this.#control(bytes, view);
+    const length = this.#control(bytes, view);
+    this.#pacer.spend(length);
+    return length;
   }
 
   /** A cookie for who asked without one. */

@@ -51,6 +51,23 @@ Deno.test("a sender that ends says so, and is left when everything has come", ()
   assertEquals(world.receivers.map(({ joins, leaves }) => [joins, leaves]), [[1, 1], [1, 1]]);
 });
 
+Deno.test("a sender that ends stays as long as somebody asks", () => {
+  const world = new GroupWorld({ seed: 11, receivers: 3, rate: 100_000 });
+  world.publish("a", 1);
+  world.run(1200);
+  world.weather = cutOff;
+  let published = 1;
+  for (let i = 0; i < 100; i++, published += 20) world.publish("a", 20);
+  world.run(1500);
+  world.weather = { ...calm, loss: 30 };
+  world.sender.finish();
+  const begun = world.platform.now();
+  while (!world.sender.finished) world.run(1);
+  assertGreater(world.platform.now() - begun, 5000);
+  assertEquals(totals(world), Array(3).fill({ got: published, lost: 0 }));
+  assertEquals(world.receivers.map(({ leaves }) => leaves), [1, 1, 1]);
+});
+
 Deno.test("a sender that ends tells how far all topics are, and what was lost at the end of each is reported", () => {
   const world = new GroupWorld({ seed: 12, session: { repair: false, patience: 50 } });
   for (let i = 0; i < 200; i++) world.publish(`topic/${i}`, 1);

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess, assertLessOrEqual } from "@std/assert";
 import { KiB, MiB } from "./fixtures.ts";
-import { calm, cutOff } from "./group_network.ts";
+import { calm, cutOff, largest } from "./group_network.ts";
 import { flood, GroupWorld, totals } from "./group_world.ts";
 import { WorldReceiver } from "./group_world_receiver.ts";
 
@@ -165,6 +165,22 @@ Deno.test("repairs take at most a fifth of the rate over any second, whatever th
     assertGreater(mostOfSecond(sent), rate / 10);
     assertLessOrEqual(mostOfSecond(sent), rate / 5);
   }
+});
+
+Deno.test("heartbeats are within the rate, and leave most of it to messages", () => {
+  const rate = 200_000;
+  const world = settled({ seed: 6, rate, limits: roomy });
+  const sent: { at: number; length: number; numbered: boolean }[] = [];
+  world.onSend = (bytes) => {
+    sent.push({ at: world.platform.now(), length: bytes.length, numbered: (bytes[3]! & 1) !== 0 });
+  };
+  for (let i = 0; i < 3000; i++) {
+    world.publish(`topic ${i}`, 1);
+    world.publish("a", 10);
+    world.run(1);
+  }
+  assertLessOrEqual(mostOfSecond(sent), rate + 32 * largest);
+  assertLessOrEqual(mostOfSecond(sent.filter(({ numbered }) => !numbered)), rate / 4);
 });
 
 Deno.test("publishers are held, so that what was sent of late can be sent again: nothing is lost", () => {
