@@ -10,8 +10,8 @@ import type { TakeOutcome } from "./output.ts";
 import type { GuardedReader, Topic } from "./topic.ts";
 
 /** What was sent within so many milliseconds is kept for repairs where publishers are held; noted in steps of some. */
-const history = 250;
-const historyStep = 25;
+const history = 2_000;
+const historyStep = 100;
 
 /** What a group's cursors need of it. */
 export interface CursorOwner {

@@ -194,6 +194,18 @@ Deno.test("publishers are held, so that what was sent of late can be sent again:
   assertEquals(world.sender.counts.expired, 0);
 });
 
+Deno.test("where publishers are held, nothing is lost even if a third is lost on the way all the time", () => {
+  const rough = { ...calm, loss: 30 };
+  const world = settled({ seed: 18, rate: 1_000_000, limits: { ...small, retain: 8 * MiB }, weather: rough });
+  assertEquals(world.receivers[0]!.joins, 1);
+  for (let i = 0; i < 8000; i++) {
+    for (let k = 0; k < 2; k++) world.publish("a", 50);
+    world.run(1);
+  }
+  world.run(10_000);
+  assertEquals([totals(world)[0]!.lost, world.sender.counts.expired], [0, 0]);
+});
+
 Deno.test("where retention is faster than the rate, what was not sent and what is gone is reported soon", () => {
   const rough = { loss: 5, doubled: 0, jitter: 1 };
   const lagged: number[] = [];
