@@ -7,6 +7,7 @@
  * @module
  */
 
+import { backoff } from "./backoff.ts";
 import { Missing, type MissingRange } from "./missing.ts";
 import { Reorder } from "./reorder.ts";
 
@@ -15,10 +16,15 @@ export const mostRanges = 16;
 export const mostAsked = 256;
 /** The most datagrams that were asked for and have not come: while one answer comes the next one is on its way. */
 const mostOutstanding = 2 * mostAsked;
-
 /** How long before something is asked for a second time, and the longest that this grows to; milliseconds. */
 const firstRetry = 20;
 const longestRetry = 160;
+/** While others are repaired what was asked for is waited for so many times as long. */
+const mostTurns = 9;
+/** What would be asked for within so many milliseconds goes with a request that is made anyway. */
+const coalesced = 5;
+/** Bytes of memory that a range takes which is missing, about. */
+const rangeMemory = 64;
 
 /** How arrivals are treated. */
 export interface ArrivalOptions {
@@ -57,20 +63,6 @@ export interface AskedRange {
  */
 export type Arrival = "delivered" | "kept" | "double" | "ahead";
 
-/**
- * How long a receiver waits before it asks, so that of many that miss the same only a few do: most wait nearly as long as they
- * may, and hear the repair that one of the few asked for. The truncated exponential distribution of RFC 5740, 4.2.2.
- *
- * @param chance at least 0, less than 1
- * @param most milliseconds
- */
-export function backoff(chance: number, most: number): number {
-  return most / steepness * Math.log(1 + chance * (Math.exp(steepness) - 1));
-}
-
-/** For about a hundred receivers: the natural logarithm of their number, and one. */
-const steepness = Math.log(100) + 1;
-
 /** Puts one session's datagrams in order. */
 export class Arrivals {
   /** How many datagrams were missing when others were there that follow them, and how many of them were given up. */
@@ -89,8 +81,11 @@ export class Arrivals {
   #askAt = Infinity;
   /** The first number that has to wait until more of what was asked for has come; 0 for none. */
   #blocked = 0;
-  /** When the last repair came, of whatever. */
+  /** When the last repair came, of whatever, while something was asked for. */
   #repairedAt = -Infinity;
+  /** The last of those that were asked for, and when it came: what was asked for behind it is on its way. */
+  #answer = 0;
+  #answeredAt = -Infinity;
 
   /**
    * @param next the number that is to come first
@@ -116,7 +111,7 @@ export class Arrivals {
 
   /** Bytes of memory that it takes. */
   get memory(): number {
-    return this.#reorder.memory;
+    return this.#reorder.memory + this.#missing.ranges.length * rangeMemory;
   }
 
   /**
@@ -135,7 +130,7 @@ export class Arrivals {
     now: number,
   ): Arrival {
     const reorder = this.#reorder;
-    if (repair) this.#repairedAt = now;
+    if (repair && this.#outstanding > 0) this.#repairedAt = now;
     if (number < reorder.next || reorder.has(number)) return "double";
     const ahead = number >= reorder.next + reorder.span ||
       (number > reorder.next && end - start > this.#options.largest);
@@ -143,7 +138,10 @@ export class Arrivals {
       // What cannot be kept is missing like those before it: it is asked for when its turn comes.
       this.#miss(ahead ? number : number - 1, now);
       this.#known = number;
-    } else if (!ahead) this.#found(number);
+    } else if (!ahead && this.#found(number) && repair) {
+      this.#answer = number;
+      this.#answeredAt = now;
+    }
     if (ahead) return "ahead";
     if (number > reorder.next) {
       reorder.put(number, bytes, start, end);
@@ -203,7 +201,7 @@ export class Arrivals {
     let inTurn = true;
     for (let index = 0; index < ranges.length && room > 0 && asked.length < mostRanges; index++) {
       const range = ranges[index]!;
-      if (range.due > now || range.since === -Infinity) continue;
+      if (range.due > now + coalesced || range.since === -Infinity || this.#comes(range, now)) continue;
       if (range.tries === 0 && !inTurn) continue;
       const most = this.#affordable(range, room);
       if (most === 0) {
@@ -274,17 +272,30 @@ export class Arrivals {
     this.missed += last - this.#known;
   }
 
-  #found(number: number): void {
+  /** A number that may be missing has come. Returns whether it was asked for. */
+  #found(number: number): boolean {
     const range = this.#missing.remove(number);
-    if (range !== null && range.tries > 0) this.#outstanding--;
+    if (range === null || range.tries === 0) return false;
+    this.#outstanding--;
+    return true;
+  }
+
+  /** Whether what is to be asked for again is on its way: what was asked for before it comes just now. Then it has time. */
+  #comes(range: MissingRange, now: number): boolean {
+    if (range.tries === 0 || range.first < this.#answer || now >= this.#answeredAt + firstRetry) return false;
+    range.due = this.#answeredAt + firstRetry;
+    return true;
   }
 
   /**
-   * When a range is given up: when no repair has come for so long. While others are repaired it may only have to wait for its
-   * turn; and of what cannot be repaired the sender says so.
+   * When a range is given up: when nothing has come for so long that was asked for. While others are repaired it may only have
+   * to wait for its turn, though not for ever; and of what cannot be repaired the sender says so.
    */
   #endOf({ since }: MissingRange): number {
-    return since === -Infinity ? since : Math.max(since, this.#repairedAt) + this.#options.patience;
+    if (since === -Infinity) return since;
+    const { patience } = this.#options;
+    const answered = Math.max(since, this.#answeredAt);
+    return Math.max(answered, Math.min(this.#repairedAt, answered + mostTurns * patience)) + patience;
   }
 
   #deliverKept(): void {

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { backoff } from "./backoff.ts";
 import { hex, idLength, idStandsAt, noId, randomId, readU64 } from "./bytes.ts";
 import type { Platform } from "./connection.ts";
 import type { Values } from "./control.ts";
@@ -13,7 +14,7 @@ import { type DatagramFault, DatagramFlag, DatagramWriter, inDatagram, openDatag
 import { FrameWriter } from "./frame_writer.ts";
 import { repair } from "./group_frames.ts";
 import { isRequest, mostNames } from "./group_requests.ts";
-import { GroupSession, type GroupSessionOptions } from "./group_session.ts";
+import { GroupSession, type GroupSessionOptions, type SessionOwner } from "./group_session.ts";
 import { GroupSuspects } from "./group_suspects.ts";
 import type { TopicEvents } from "./group_topics.ts";
 import { ReplayWindow } from "./replay_window.ts";
@@ -21,29 +22,33 @@ import { replaySpan } from "./replays.ts";
 
 /** The most senders of one group at a time; one that is silent makes room for another. */
 export const mostSenders = 64;
+/** The most topics of all of them together that are remembered, unless another number is set. */
+const mostTopics = 1_000_000;
 /** A sender that is silent for so long is gone; its heartbeats come every second. Milliseconds. */
 const silence = 30_000;
 /** A receiver gets its cookie within so many milliseconds, so that a first repair need not wait for it. */
 const cookieWithin = 1_000;
 /** How often a unicast sender is told that this receiver is there, in milliseconds: NAT forgets after half a minute. */
 const keepalive = 10_000;
-/** How long before a cookie is asked for again, at first and at most; and names; milliseconds. */
+/** How long before a cookie or names are asked for again: at first, at most, and at most where they are needed; milliseconds. */
 const firstPause = 50;
 const longestPause = 1_000;
-const namePause = 50;
+const urgentPause = 200;
 
 /** How a group is received. */
 export interface GroupReceiverOptions extends GroupSessionOptions {
   readonly group: number;
   /** Whether only one session is heard, which is {@linkcode GroupReceiver.expect}ed: nobody else sends here. */
   readonly unicast?: boolean;
+  /** The most topics of all senders together that are remembered; a million unless it is set. */
+  readonly topics?: number;
 }
 
 /**
  * Why a datagram was dropped, besides what {@linkcode DatagramFault} has. `large`: this receiver was made for smaller ones;
- * `request`: what another receiver asks for has come astray; `senders`: there are too many; `unproven`: of a session that was
- * not heard before, with which a repair is not to begin, since it may be old; and which with a key may be a recorded one,
- * until it says the time or answers to this receiver.
+ * `request`: what another receiver asks for has come astray. Of a session that was not heard before: `senders`, when there
+ * are too many; `unproven`, a repair, since it may be of long ago; and with a key what may be recorded, until the session says
+ * the time or answers to this receiver.
  */
 export type DropReason = DatagramFault | "large" | "request" | "senders" | "unproven";
 
@@ -71,14 +76,15 @@ interface Sender<A> {
   cookieAt: number;
   answerAt: number;
   pause: number;
-  /** When names may be asked for. */
+  /** When names may be asked for, and how long after that again. */
   namesAt: number;
+  namesPause: number;
   /** When to say again that this receiver is where it was; `Infinity` for a group's sender, which need not know. */
   proofAt: number;
 }
 
 /** Receives one group. `A` is what addresses are. */
-export class GroupReceiver<A> {
+export class GroupReceiver<A> implements SessionOwner {
   /** Datagrams that were dropped, by reason. */
   readonly dropped: Map<DropReason, number> = new Map();
   /** Datagrams and bytes that were taken, and requests that were made. */
@@ -155,8 +161,15 @@ export class GroupReceiver<A> {
     this.datagrams++;
     this.bytes += end - start;
     if (sender.ended) return;
-    sender.session.received(bytes, view, start, end - this.#seal.length, now);
-    if (sender.session.finished) this.#end(sender, true);
+    const { session } = sender;
+    const { awaitsNames } = session;
+    session.received(bytes, view, start, end - this.#seal.length, now);
+    // A heartbeat may be on its way that tells them, and others may be as quick to ask.
+    if (session.awaitsNames && !awaitsNames) {
+      sender.namesAt = Math.max(sender.namesAt, now + backoff(this.chance(), this.#options.wait));
+      sender.namesPause = firstPause;
+    }
+    if (session.finished) this.#end(sender, true);
   }
 
   /** Gives up what is missing for too long, and whom was not heard for long. */
@@ -197,7 +210,7 @@ export class GroupReceiver<A> {
       if (ended) continue;
       if (!this.#options.repair) due = Math.min(due, session.arrivals.endAt);
       else if (session.cookie === noId) {
-        due = Math.min(due, session.arrivals.endAt, needsCookie(session) ? answerAt : Math.max(cookieAt, answerAt));
+        due = Math.min(due, session.arrivals.endAt, session.needsCookie ? answerAt : Math.max(cookieAt, answerAt));
       } else due = Math.min(due, session.arrivals.dueAt, session.awaitsNames ? namesAt : Infinity, proofAt);
     }
     return due;
@@ -213,16 +226,19 @@ export class GroupReceiver<A> {
     const { cookie, nonce, arrivals } = session;
     const target = sender.name;
     if (cookie === noId) {
-      if (now < sender.answerAt || (now < sender.cookieAt && !needsCookie(session))) return 0;
+      if (now < sender.answerAt || (now < sender.cookieAt && !session.needsCookie)) return 0;
       sender.answerAt = now + sender.pause;
-      sender.pause = Math.min(longestPause, 2 * sender.pause);
+      sender.pause = Math.min(session.needsCookie ? urgentPause : longestPause, 2 * sender.pause);
       return this.#make(bytes, view, sender.from, { target, cookie, nonce, ranges: [], topics: [] });
     }
     const ranges = arrivals.ask(now).map((range) => ({ ...range }));
     const topics = now >= sender.namesAt ? session.unknown(mostNames).map((topic) => ({ topic })) : [];
     if (ranges.length === 0 && topics.length === 0 && now < sender.proofAt) return 0;
     if (sender.proofAt !== Infinity) sender.proofAt = now + (session.begun ? keepalive : firstPause);
-    if (topics.length > 0) sender.namesAt = now + namePause;
+    if (topics.length > 0) {
+      sender.namesAt = now + sender.namesPause;
+      sender.namesPause = Math.min(urgentPause, 2 * sender.namesPause);
+    }
     return this.#make(bytes, view, sender.from, { target, cookie, nonce, ranges, topics });
   }
 
@@ -277,10 +293,9 @@ export class GroupReceiver<A> {
   }
 
   #join(id: Uint8Array, name: string, nonce: string, number: number, from: A, now: number): Sender<A> {
-    const events = this.#events.joined(name, from);
-    const session = new GroupSession(number, this.#options, events, nonce, () => this.#chance());
+    const session = new GroupSession(number, this.#options, this.#events.joined(name, from), nonce, this);
     const replay = new ReplayWindow(replaySpan);
-    const cookieAt = now + this.#chance() * cookieWithin;
+    const cookieAt = now + this.chance() * cookieWithin;
     const sender = {
       id,
       name,
@@ -293,6 +308,7 @@ export class GroupReceiver<A> {
       answerAt: now,
       pause: firstPause,
       namesAt: now,
+      namesPause: firstPause,
       proofAt: Infinity,
     };
     this.#senders.push(sender);
@@ -309,14 +325,15 @@ export class GroupReceiver<A> {
     this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + 1);
   }
 
-  /** A random number, at least 0 and less than 1. */
-  #chance(): number {
+  /** See {@linkcode SessionOwner}. */
+  hasRoom(): boolean {
+    const { topics = mostTopics } = this.#options;
+    return this.#senders.reduce((sum, { session }) => sum + session.topics, 0) < topics;
+  }
+
+  /** See {@linkcode SessionOwner}. */
+  chance(): number {
     this.#platform.random(new Uint8Array(this.#random.buffer));
     return this.#random[0]! / 2 ** 32;
   }
-}
-
-/** Whether there is something to ask for that takes a cookie. */
-function needsCookie({ arrivals, awaitsNames }: GroupSession): boolean {
-  return arrivals.missing > 0 || awaitsNames;
 }

@@ -18,12 +18,14 @@ import {
   openDatagram,
   type Seal,
 } from "./datagram.ts";
+import { prefixLength } from "./frame.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import { type CursorOwner, GroupCursor } from "./group_cursor.ts";
 import * as frames from "./group_frames.ts";
 import { GroupPacker } from "./group_packer.ts";
 import { type Asked, GroupRequests } from "./group_requests.ts";
 import { GroupTable } from "./group_table.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import { Pacer } from "./pacer.ts";
 import type { Pattern } from "./pattern.ts";
 import { RepairQueue } from "./repair_queue.ts";
@@ -33,11 +35,9 @@ import type { Interest, Topics } from "./topics.ts";
 
 /** Datagrams that may go at once: a receive buffer of the usual size holds about 90. */
 export const burst = 32;
-/** The part of the configured rate that repairs may take. */
+/** The part of the configured rate that repairs may take, and heartbeats. */
 const repairShare = 0.2;
-/** The first heartbeat after something was sent comes so soon, each next one twice as late, up to the last; milliseconds. */
-const firstBeat = 5;
-const lastBeat = 1_000;
+const beatShare = 0.2;
 /** While datagrams go without a pause, a heartbeat comes between them so often; milliseconds. */
 const busyBeat = 100;
 /** How often the rate of new datagrams is set anew by what repairs take, in milliseconds; and the least part that stays. */
@@ -51,6 +51,10 @@ const mostReceivers = 1024;
 const mostGone = 1024;
 /** Who is sent to alone and has not asked for anything for so many milliseconds is sent nothing more, until it does. */
 const unicastSilence = 60_000;
+/** How often a sender says that it ends. */
+const mostFinishes = 8;
+/** It does not end before nobody has asked for anything for so many milliseconds. */
+const linger = 1_000;
 /** Having held publishers for too long, it does not for so many milliseconds. */
 const penalty = 60_000;
 
@@ -122,14 +126,15 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   readonly #repairPacer: Pacer;
   /** Where everything goes, if not to a group; `null` until that is proven. */
   #receiver: A | null = null;
-  /** When it last asked for something; at first, when this began. */
-  #askedAt: number;
-  #beatAt: number;
-  #beatPause = firstBeat;
+  readonly #heartbeat: Heartbeat;
   #adaptAt: number;
   #share = 1;
   #penaltyUntil = 0;
   #finishing = false;
+  /** How often it has said so, since it sent the last message. */
+  #finishes = 0;
+  /** When somebody last asked for something; at first, when this began. */
+  #askedAt: number;
   /** What was asked for and cannot be sent again, to be told. */
   readonly #gone: { first: number; count: number }[] = [];
   /** The oldest number that was asked for since the rate was set. */
@@ -152,12 +157,12 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#table = new GroupTable((cursor) => this.#packer.nextOf(cursor));
     this.#pacer = new Pacer(rate, burst * largest, now);
     this.#newPacer = new Pacer(rate, burst * largest, now);
-    this.#repairPacer = new Pacer(rate * repairShare, burst * largest, now);
-    this.#askedAt =
-      this.#beatAt =
-      this.#adaptAt =
-      this.movedAt =
-        now;
+    // A burst counts, too: no second has more than its share.
+    const repairs = rate * repairShare;
+    const repairBurst = Math.min(burst * largest, repairs / 4);
+    this.#repairPacer = new Pacer(repairs - repairBurst, repairBurst, now);
+    this.#heartbeat = new Heartbeat(largest, rate * beatShare, now);
+    this.#askedAt = this.#adaptAt = this.movedAt = now;
     for (const topic of topics.matching(this.patterns)) this.#join(topic, topic.log.nextSequence);
     topics.addInterest(this);
   }
@@ -219,6 +224,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
 
   again(ranges: readonly AskedRange[], from: A, now: number): void {
     for (const { first } of ranges) this.#oldestAsked = Math.min(this.#oldestAsked, first);
+    this.#askedAt = now;
     if (this.#repairs.ask(ranges, from, now) > 0) this.wake();
   }
 
@@ -228,20 +234,26 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
       const cursor = topic === undefined ? undefined : this.#cursors.get(topic);
       if (cursor !== undefined) this.#table.ask(cursor);
     }
-    if (this.#table.asked) this.#beatBy(this.platform.now() + firstBeat);
+    const now = this.#askedAt = this.platform.now();
+    if (this.#table.asked) this.#beatBy(now + this.#heartbeat.soon);
   }
 
-  /** Ends the session: receivers are told a few times that nothing comes any more. */
+  /**
+   * Ends the session: when everything was sent, receivers are told how far all topics are, and then a few times that nothing
+   * comes any more.
+   */
   finish(): void {
     this.#finishing = true;
-    this.#beatPause = firstBeat;
+    if (!this.#packer.unsent) this.#table.askAll();
+    this.#heartbeat.quicken();
     this.#beatBy(this.platform.now());
   }
 
-  /** Whether everything was sent, and that it ends was said often enough. */
+  /** Whether everything was sent, that it ends was said often enough, and nobody has asked for anything meanwhile. */
   get finished(): boolean {
-    if (this.#finishing && this.#mute(this.platform.now())) return true;
-    return this.#finishing && !this.#packer.unsent && this.#repairs.length === 0 && this.#beatPause >= lastBeat;
+    const now = this.platform.now();
+    if (this.#finishing && this.#mute(now)) return true;
+    return this.#finishes >= mostFinishes && now - this.#askedAt >= linger;
   }
 
   /** Whether it keeps memory that the logs have given up, for what it has begun to send. */
@@ -268,8 +280,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#adapt(now);
     this.to = this.#receiver;
     const { largest } = this.#options;
-    if (now >= this.#beatAt) return this.#beat(bytes, view, now);
     if (!this.#pacer.allows(largest, now)) return 0;
+    if (now >= this.#heartbeat.dueAt) return this.#beat(bytes, view, now);
     if (this.requests.pending) return this.#answer(bytes, view, now);
     if (this.#repairs.length > 0 && this.#repairPacer.allows(largest, now)) {
       const length = this.#repair(bytes, view, now);
@@ -284,7 +296,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     // Not one by one: half a burst is as gentle, and takes fewer timers.
     const some = burst / 2 * this.#options.largest;
     const free = this.#pacer.allowedAt(some, now);
-    let due = this.requests.pending ? Math.min(this.#beatAt, free) : this.#beatAt;
+    let due = Math.max(this.#heartbeat.dueAt, this.#pacer.allowedAt(this.#options.largest, now));
+    if (this.requests.pending) due = Math.min(due, free);
     if (this.#repairs.length > 0) due = Math.min(due, Math.max(free, this.#repairPacer.allowedAt(some, now)));
     if (this.#packer.unsent && !this.paused) due = Math.min(due, Math.max(free, this.#newPacer.allowedAt(some, now)));
     return due;
@@ -321,12 +334,12 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#cursors.set(topic, cursor);
     this.#table.add(cursor);
     // The sooner receivers know it, the less they have to keep.
-    this.#beatPause = firstBeat;
+    this.#heartbeat.quicken();
     this.#beatBy(this.platform.now());
   }
 
   #beatBy(time: number): void {
-    this.#beatAt = Math.min(this.#beatAt, time);
+    this.#heartbeat.by(time);
     this.wake();
   }
 
@@ -339,8 +352,10 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#pacer.spend(length);
     this.#newPacer.spend(length);
     this.movedAt = now;
-    this.#beatPause = firstBeat;
-    this.#beatAt = Math.min(this.#beatAt, now + (this.#packer.unsent ? busyBeat : firstBeat));
+    this.#heartbeat.quicken();
+    this.#heartbeat.by(now + (this.#packer.unsent ? busyBeat : this.#heartbeat.soon));
+    this.#finishes = 0;
+    if (this.#finishing && !this.#packer.unsent) this.#table.askAll();
     return length;
   }
 
@@ -368,22 +383,28 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     const newest = this.#gone.at(-1);
     if (newest !== undefined && newest.first + newest.count === number && newest.count < mostAsked) newest.count++;
     else if (this.#gone.length < mostGone) this.#gone.push({ first: number, count: 1 });
-    this.#beatAt = Math.min(this.#beatAt, now + firstBeat);
+    this.#heartbeat.by(now + this.#heartbeat.soon);
   }
 
   #beat(bytes: Uint8Array, view: DataView, now: number): number {
-    this.#beatAt = now + this.#beatPause;
-    this.#beatPause = Math.min(lastBeat, 2 * this.#beatPause);
+    this.#heartbeat.beat(now);
     const writer = this.#writer;
     writer.clear(true);
-    if (this.#finishing && !this.#packer.unsent) frames.finish.write(writer, {});
     if (this.#gone.length > 0) frames.gone.write(writer, { ranges: this.#gone.splice(0, mostRanges) });
-    const room = this.#options.largest - this.#seal.length - datagramHeader - writer.length;
+    const room = this.#options.largest - this.#seal.length - datagramHeader - writer.length - prefixLength;
     const { epoch } = this.#topics;
     this.#table.told(frames.writeBeat(writer, room, this.platform.time(), epoch, this.#table.rows()));
-    if (this.#table.asked || this.#gone.length > 0) this.#beatAt = Math.min(this.#beatAt, now + firstBeat);
+    if (this.#table.asked || this.#gone.length > 0) {
+      if (this.#finishing) this.#heartbeat.quicken();
+      this.#heartbeat.by(now + this.#heartbeat.soon);
+    } else if (this.#finishing && !this.#packer.unsent) {
+      frames.finish.write(writer, {});
+      this.#finishes++;
+    }
     this.counts.beats++;
-    return this.#control(bytes, view);
+    const length = this.#control(bytes, view);
+    this.#pacer.spend(length);
+    return length;
   }
 
   /** A cookie for who asked without one. */

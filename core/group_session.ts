@@ -12,7 +12,7 @@ import { bodyOf, DatagramFlag, eachFrame, fragmentHeader, inDatagram } from "./d
 import { ProtocolError } from "./errors.ts";
 import { at, FrameType, messagesAgree, messagesHeader } from "./frame.ts";
 import * as frames from "./group_frames.ts";
-import { type BeatTopic, GroupFrameType } from "./group_frames.ts";
+import { GroupFrameType } from "./group_frames.ts";
 import { GroupTopics, type TopicEvents } from "./group_topics.ts";
 import { largestSequence } from "./limits.ts";
 
@@ -20,6 +20,14 @@ import { largestSequence } from "./limits.ts";
 export interface GroupSessionOptions extends ArrivalOptions {
   /** Bytes of the largest frame that is put together from fragments. */
   readonly largestFrame: number;
+}
+
+/** What a session needs of its receiver. */
+export interface SessionOwner {
+  /** A random number, at least 0 and less than 1. */
+  chance(): number;
+  /** Whether one more topic may be remembered. */
+  hasRoom(): boolean;
 }
 
 /** A session's datagrams in, its messages out. */
@@ -37,8 +45,6 @@ export class GroupSession {
   readonly #events: TopicEvents;
   readonly #topics: GroupTopics;
   readonly #body = new BodyReader();
-  /** The newest heartbeat that waits until what was sent before it has come. */
-  #beat: { readonly number: number; readonly rows: readonly BeatTopic[] } | null = null;
   /** The last number of the session, once the sender has said so. */
   #last = Infinity;
   /** Number of the datagram with which this receiver began. */
@@ -59,24 +65,39 @@ export class GroupSession {
     options: GroupSessionOptions,
     events: TopicEvents,
     nonce: string,
-    random: () => number,
+    owner: SessionOwner,
   ) {
     this.#options = options;
     this.#events = events;
     this.nonce = nonce;
     this.#first = number;
-    this.#topics = new GroupTopics(events, number);
-    this.arrivals = new Arrivals(number, options, this, random);
+    this.#topics = new GroupTopics(events, number, () => owner.hasRoom());
+    this.arrivals = new Arrivals(number, options, this, () => owner.chance());
+  }
+
+  /** Topics that are remembered, in number. */
+  get topics(): number {
+    return this.#topics.size;
+  }
+
+  /** Bytes of memory that it takes, but for its topics: datagrams that came early, frames without a name, fragments. */
+  get memory(): number {
+    return this.arrivals.memory + this.#topics.held + this.#frame.length;
   }
 
   /** Whether the sender has ended, and everything it sent has come or is lost. */
   get finished(): boolean {
-    return this.arrivals.next > this.#last;
+    return this.arrivals.next > this.#last && !this.awaitsNames;
   }
 
   /** Whether there are frames of topics that have no name. */
   get awaitsNames(): boolean {
     return this.#topics.awaitsNames;
+  }
+
+  /** Whether there is something to ask for that takes a cookie. */
+  get needsCookie(): boolean {
+    return this.arrivals.missing > 0 || this.awaitsNames;
   }
 
   /** Ids of such topics: at most `most` of them. */
@@ -94,13 +115,13 @@ export class GroupSession {
       this.arrivals.announced(number, now);
       this.#frames(bytes, view, bodyOf(bytes, start), end, number);
     }
-    this.#reach();
+    this.#topics.reached(this.arrivals.next, this.#midway);
   }
 
   /** Gives up what is missing for too long. */
   expire(now: number): void {
     this.arrivals.expire(now);
-    this.#reach();
+    this.#topics.reached(this.arrivals.next, this.#midway);
   }
 
   deliver(bytes: Uint8Array, view: DataView, start: number, end: number): void {
@@ -167,19 +188,7 @@ export class GroupSession {
   #beaten({ epoch, topics }: Values<typeof frames.beat.fields>, number: number): void {
     if (!this.begun) this.#events.epoch?.(epoch);
     this.begun = true;
-    const rows = topics.map(({ topic, ...row }) => ({ id: topic, ...row }));
-    this.#topics.named(rows);
-    if (number < this.arrivals.next || (this.#beat !== null && number < this.#beat.number)) return;
-    this.#beat = { number, rows };
-    this.#reach();
-  }
-
-  /** Everything before the heartbeat that waits has come, or is lost: what it says can be compared. */
-  #reach(): void {
-    const waiting = this.#beat;
-    if (waiting === null || waiting.number > this.arrivals.next) return;
-    this.#beat = null;
-    if (waiting.number === this.arrivals.next && !this.#midway) this.#topics.reached(waiting.rows);
+    this.#topics.told(topics.map(({ topic, ...row }) => ({ id: topic, ...row })), number);
   }
 
   /** Fragments come in order: each follows the one before, or begins a frame. `first`: nothing has come before this one. */

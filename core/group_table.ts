@@ -42,6 +42,11 @@ export class GroupTable {
     this.#asked.add(cursor);
   }
 
+  /** All topics are told with the next pieces. */
+  askAll(): void {
+    for (const cursor of this.#cursors) this.#asked.add(cursor);
+  }
+
   /** The rows that are to be told next, first ones first: {@linkcode told} says how many were. */
   *rows(): Generator<BeatTopic> {
     for (const cursor of this.#asked) yield this.#row(cursor);

@@ -12,8 +12,6 @@ import { topicFault } from "./pattern.ts";
 
 /** The most bytes of frames that are kept until their topic is announced. */
 const mostHeld = 1024 * 1024;
-/** The most topics of one sender that are remembered. */
-export const mostTopics = 1_000_000;
 
 /** Who gets what is found out. Frames are valid during the call alone. */
 export interface TopicEvents {
@@ -42,6 +40,12 @@ interface KnownTopic {
   losses: number;
 }
 
+/** What the sender has said of a topic: which message comes next, before the datagram of that number. */
+interface Told {
+  readonly number: number;
+  readonly next: number;
+}
+
 /** Frames of a topic that has no name yet, as they came. */
 interface HeldFrames {
   readonly frames: Uint8Array[];
@@ -52,16 +56,29 @@ interface HeldFrames {
 export class GroupTopics {
   readonly #events: TopicEvents;
   readonly #first: number;
+  readonly #hasRoom: () => boolean;
   readonly #known = new Map<number, KnownTopic>();
   readonly #held = new Map<number, HeldFrames>();
   #heldBytes = 0;
   /** How often datagrams were lost: a topic of which nothing was known may have been among them. */
   #losses = 0;
+  /** What was told and cannot be compared yet: other datagrams are to come that were sent before; and the first of those. */
+  readonly #told = new Map<KnownTopic, Told>();
+  #toldFirst = Infinity;
 
-  /** @param first number of the datagram with which this receiver began */
-  constructor(events: TopicEvents, first: number) {
+  /**
+   * @param first number of the datagram with which this receiver began
+   * @param hasRoom whether one more topic may be remembered
+   */
+  constructor(events: TopicEvents, first: number, hasRoom: () => boolean) {
     this.#events = events;
     this.#first = first;
+    this.#hasRoom = hasRoom;
+  }
+
+  /** Topics that are remembered, in number. */
+  get size(): number {
+    return this.#known.size;
   }
 
   /** Whether there are frames of topics that have no name. */
@@ -97,26 +114,47 @@ export class GroupTopics {
     else if (topic.wanted) this.#take(topic, bytes, view, start, end);
   }
 
-  /** Rows of the sender's table: only their names count, since other datagrams are to come that were sent before them. */
-  named(rows: Iterable<BeatTopic>): void {
-    for (const row of rows) if (!this.#known.has(row.id) && this.#known.size < mostTopics) this.#name(row);
-  }
-
-  /** Rows of the sender's table, and everything that was sent before them has come or is lost. */
-  reached(rows: Iterable<BeatTopic>): void {
-    for (const { id, next } of rows) {
-      const topic = this.#known.get(id);
-      if (topic === undefined || !topic.wanted || topic.next >= next) continue;
-      if (topic.next > 0) this.#gap(topic, next - 1);
-      topic.next = next;
+  /**
+   * Rows of the sender's table. Their names are known at once; what is next shows what was lost, once everything has come or
+   * is lost that was sent before.
+   *
+   * @param number of the datagram that follows
+   */
+  told(rows: Iterable<BeatTopic>, number: number): void {
+    for (const row of rows) {
+      if (!this.#known.has(row.id) && this.#hasRoom()) this.#name(row);
+      const topic = this.#known.get(row.id);
+      // What was sent before this receiver began is not missed.
+      if (topic === undefined || !topic.wanted || row.next <= topic.next || number < this.#first) continue;
+      if (number < (this.#told.get(topic)?.number ?? 0)) continue;
+      this.#told.set(topic, { number, next: row.next });
+      this.#toldFirst = Math.min(this.#toldFirst, number);
     }
   }
 
-  /** Forgets everything. */
-  clear(): void {
-    this.#known.clear();
-    this.#held.clear();
-    this.#heldBytes = 0;
+  /**
+   * Everything below a number has come or is lost.
+   *
+   * @param midway whether this receiver began in the middle of a frame that goes on: to heartbeats that is one that is to come
+   */
+  reached(number: number, midway: boolean): void {
+    if (number < this.#toldFirst) return;
+    this.#toldFirst = Infinity;
+    for (const [topic, told] of this.#told) {
+      if (told.number > number) this.#toldFirst = Math.min(this.#toldFirst, told.number);
+      else {
+        this.#told.delete(topic);
+        if (topic.born || !midway) this.#compare(topic, told.next);
+      }
+    }
+  }
+
+  /** All messages of a topic before `next` have come or are lost. */
+  #compare(topic: KnownTopic, next: number): void {
+    if (topic.next >= next) return;
+    if (topic.next > 0) this.#gap(topic, next - 1);
+    else if (this.#losses > 0 && next > 1) this.#events.gap(topic.name, next, 0, Code.unrepaired);
+    topic.next = next;
   }
 
   #name({ id, name, start, ...row }: BeatTopic): void {
@@ -140,9 +178,7 @@ export class GroupTopics {
     const sequence = readU64(view, start + at.sequence);
     const next = sequence + view.getUint16(start + at.count, true);
     if (next <= topic.next) return;
-    if (topic.next === 0) {
-      if (this.#losses > 0 && sequence > 1) this.#events.gap(topic.name, sequence, 0, Code.unrepaired);
-    } else if (sequence > topic.next) this.#gap(topic, sequence - 1);
+    this.#compare(topic, sequence);
     const floor = Math.max(sequence, topic.next);
     topic.next = next;
     topic.losses = this.#losses;

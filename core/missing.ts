@@ -4,6 +4,9 @@
  * @module
  */
 
+/** What follows a range and is missing so soon after it becomes a part of it; milliseconds. */
+const together = 50;
+
 /** Datagrams in a row that have not come, with the same history. */
 export interface MissingRange {
   first: number;
@@ -32,13 +35,14 @@ export class Missing {
   }
 
   /**
-   * Takes note of numbers above all that were ever noted. Those that follow on a range that was not asked for join it: what
-   * comes too far ahead is noted one by one, and may still be asked for together.
+   * Takes note of numbers above all that were ever noted. A receiver that can keep no more of what comes misses each single
+   * datagram: they make few ranges, not one each.
    */
   add(first: number, last: number, since: number, due: number): void {
     this.#count += last - first + 1;
     const newest = this.#ranges.at(-1);
-    if (newest?.last === first - 1 && newest.tries === 0 && newest.since !== -Infinity) newest.last = last;
+    const joins = newest?.last === first - 1 && newest.tries === 0 && since - newest.since < together;
+    if (joins) newest.last = last;
     else this.#ranges.push({ first, last, since, due, tries: 0 });
   }
 

@@ -1,6 +1,7 @@
-import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
-import { Arrivals, type AskedRange, backoff, mostAsked, mostRanges } from "../../core/arrivals.ts";
+import { Arrivals, type AskedRange, mostAsked, mostRanges } from "../../core/arrivals.ts";
+import { backoff } from "../../core/backoff.ts";
 import { Random, viewOf } from "./fixtures.ts";
 
 const defaults = { span: 1024, largest: 16, wait: 10, patience: 1000, repair: true };
@@ -195,7 +196,67 @@ Deno.test("memory is bounded by the span, however far ahead a number is", () => 
   for (const number of [1, 50, 2 ** 40, 2 ** 50, 129, 130, 131]) receive(number);
   assertLessOrEqual(arrivals.memory, 4 * 64 * 16);
   poll(1000);
-  assertEquals(lost.at(-1), [130, 2 ** 50]);
+  assertEquals(lost, [[2, 49], [51, 128], [130, 2 ** 50]]);
+});
+
+Deno.test("what is too far ahead to be kept takes no memory, and few requests", () => {
+  const { receive, arrivals, poll } = setUp({ span: 64 });
+  receive(1);
+  for (let number = 3; number <= 100_000; number++) receive(number, number / 100);
+  assertEquals(arrivals.missing, 100_000 - 64);
+  assertLessOrEqual(arrivals.memory, 3 * 64 * 16 + 30 * 64);
+  receive(2, 1000, true);
+  let requests = 0;
+  for (let now = 1000; arrivals.missing > 0; now++) {
+    for (let asked = poll(now); asked.length > 0; asked = poll(now)) {
+      requests++;
+      for (const number of numbers(asked)) receive(number, now, true);
+    }
+  }
+  assertLessOrEqual(requests, 100_000 / 64 + 30);
+});
+
+Deno.test("what was asked for is not asked for again while what was asked for before it comes", () => {
+  const { receive, arrivals, poll } = setUp();
+  receive(1);
+  receive(300);
+  const first = arrivals.dueAt;
+  assertEquals([...numbers(poll(first)), ...numbers(poll(first))], upTo(299, 2));
+  // One every two milliseconds: the last comes long after it would be asked for again.
+  for (let number = 2; number <= 299; number++) {
+    const now = first + 2 * number;
+    receive(number, now, true);
+    assertEquals(poll(now), []);
+  }
+  assertEquals(arrivals.missing, 0);
+});
+
+Deno.test("what would be asked for soon goes with a request that is made anyway", () => {
+  const { receive, arrivals, poll } = setUp({ wait: 4 });
+  for (const number of [1, 3, 5, 7, 9]) receive(number, number / 10);
+  assertEquals(numbers(poll(arrivals.dueAt)), [2, 4, 6, 8]);
+  assertGreater(arrivals.dueAt, 10);
+});
+
+Deno.test("what is lost of an answer is asked for again when the rest has come", () => {
+  const { receive, arrivals, poll } = setUp();
+  receive(1);
+  receive(102);
+  const asked = arrivals.dueAt;
+  assertEquals(numbers(poll(asked)), upTo(101, 2));
+  for (let number = 2; number <= 101; number++) if (number % 10 !== 0) receive(number, asked + 5, true);
+  assertEquals(numbers(poll(asked + 30)), upTo(10).map((i) => 10 * i));
+});
+
+Deno.test("who asks for nothing is not held up by repairs that others asked for", () => {
+  const { receive, given, poll } = setUp({ repair: false, patience: 50 });
+  receive(1);
+  receive(3, 100);
+  for (let now = 101; now <= 150; now++) {
+    receive(1, now, true);
+    poll(now);
+  }
+  assertEquals(given, [1, 3]);
 });
 
 /** What a network does to datagrams. */
@@ -206,6 +267,17 @@ const network = fc.record({
   jitter: fc.constantFrom(0, 3, 40),
   span: fc.constantFrom(64, 256, 1024),
   answered: fc.boolean(),
+});
+
+Deno.test("who asks in vain is held up by repairs that others asked for, but not for ever", () => {
+  const { receive, given, poll } = setUp({ patience: 1000 });
+  receive(1);
+  receive(3);
+  for (let now = 1; now <= 10_000; now++) {
+    poll(now);
+    assertEquals(given.length, now < 10_000 ? 1 : 2, `${now}`);
+    receive(1, now, true);
+  }
 });
 
 Deno.test("over any network each datagram is given once and in order, or reported lost", () => {
@@ -230,7 +302,7 @@ Deno.test("over any network each datagram is given once and in order, or reporte
         for (let asked = poll(now); asked.length > 0; asked = poll(now)) {
           if (answered) { for (const number of numbers(asked)) send(number, now, true); }
         }
-        assertLessOrEqual(arrivals.memory, (span / 64 + 2) * 64 * 16);
+        assertLessOrEqual(arrivals.memory, (span / 64 + 2) * 64 * 16 + total * 64 / 2);
       }
       const gone = new Set(lost.flatMap(([first, last]) => upTo(last, first)));
       assertEquals(given, upTo(total).filter((number) => !gone.has(number)));

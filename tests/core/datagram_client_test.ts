@@ -8,7 +8,9 @@ import { encryptedSeal } from "../../core/encrypted_seal.ts";
 import { GroupReceiver } from "../../core/group_receiver.ts";
 import { Segment } from "../../core/segment.ts";
 import { Random, viewOf, VirtualPlatform } from "./fixtures.ts";
-import { group, GroupWorld, largest, payloadOf } from "./group_world.ts";
+import { group, largest } from "./group_network.ts";
+import { GroupWorld } from "./group_world.ts";
+import { payloadOf } from "./group_world_receiver.ts";
 import { Receiver } from "./receiver_from_document.ts";
 import { Sender } from "./sender_from_document.ts";
 

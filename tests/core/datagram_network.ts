@@ -19,7 +19,7 @@ import { FrameWriter } from "../../core/frame_writer.ts";
 import { beat, cookie, finish, gone, repair } from "../../core/group_frames.ts";
 import { Queue } from "../../core/queue.ts";
 import { Random, viewOf } from "./fixtures.ts";
-import { calm, type Weather } from "./group_world.ts";
+import { calm, type Weather } from "./group_network.ts";
 import { type Seen, seen, type World } from "./world.ts";
 
 /** A datagram that was sent. */

@@ -2,7 +2,9 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { GroupReceiver } from "../../core/group_receiver.ts";
 import { encryptedSeal } from "../../core/encrypted_seal.ts";
 import { Random, viewOf } from "./fixtures.ts";
-import { calm, group, GroupWorld, largest, WorldReceiver } from "./group_world.ts";
+import { calm, group, largest } from "./group_network.ts";
+import { GroupWorld } from "./group_world.ts";
+import { WorldReceiver } from "./group_world_receiver.ts";
 
 const key = new Random(99).bytes(32);
 

@@ -1,130 +1,17 @@
 /** A multicast group in a world of its own: one sender, receivers, a network that loses, doubles and reorders. */
 
 import { assert, assertEquals } from "@std/assert";
-import { Batch } from "../../core/batch.ts";
-import { Code } from "../../core/codes.ts";
 import { checksumSeal, datagramHeader, type Seal } from "../../core/datagram.ts";
-import { GroupReceiver } from "../../core/group_receiver.ts";
 import { GroupSender } from "../../core/group_sender.ts";
 import { encryptedSeal } from "../../core/encrypted_seal.ts";
 import type { GroupSessionOptions } from "../../core/group_session.ts";
 import { defaultLimits, type ServerLimits } from "../../core/limits.ts";
 import { Pattern } from "../../core/pattern.ts";
-import { Segment } from "../../core/segment.ts";
 import type { Topic } from "../../core/topic.ts";
 import { Topics } from "../../core/topics.ts";
 import { messagesFrame, Random, viewOf, VirtualPlatform } from "./fixtures.ts";
-
-export const group = 7;
-/** Bytes of the largest datagram. */
-export const largest = 1400;
-
-/** What the network does to each datagram, on its own for each receiver. */
-export interface Weather {
-  /** Of a hundred. */
-  readonly loss: number;
-  readonly doubled: number;
-  /** Milliseconds that a datagram may take beyond the one that it takes at least. */
-  readonly jitter: number;
-}
-
-export const calm: Weather = { loss: 0, doubled: 0, jitter: 0 };
-
-interface Address {
-  readonly text: string;
-}
-
-/** What a message is: its topic and sequence decide. */
-export function payloadOf(topic: string, sequence: number): Uint8Array {
-  const random = new Random(sequence * 31 + topic.length);
-  return random.bytes(random.chance(0.02) ? random.between(1000, 6000) : random.between(0, 80));
-}
-
-export class WorldReceiver {
-  readonly address: Address;
-  /** Of each topic what it got and lost, in order: sequences, and gaps. */
-  readonly messages = new Map<string, { first: number; next: number; got: number; lost: number }>();
-  readonly group: GroupReceiver<Address>;
-  joins = 0;
-  leaves = 0;
-  readonly options: GroupSessionOptions;
-  readonly #world: GroupWorld;
-  readonly #wants: (topic: string) => boolean;
-
-  constructor(world: GroupWorld, index: number, options: GroupSessionOptions, wants: (topic: string) => boolean) {
-    this.#world = world;
-    this.address = { text: `receiver ${index}` };
-    this.options = options;
-    this.#wants = wants;
-    const { platform } = world;
-    const clock = {
-      random: (into: Uint8Array) => platform.random(into),
-      time: () => platform.time() - (world.options.skew ?? 0),
-    };
-    this.group = new GroupReceiver<Address>(clock, world.receiverSeal, { group, ...options }, this);
-  }
-
-  received(bytes: Uint8Array, now: number): void {
-    this.group.received(bytes, viewOf(bytes), 0, bytes.length, this.#world.address, now);
-    const { key } = this.#world.options;
-    if (key === undefined) assertEquals([...this.group.dropped.keys()].filter((reason) => reason !== "unproven"), []);
-  }
-
-  /** Gives up what is late, and sends its requests. */
-  poll(now: number): void {
-    this.group.expire(now);
-    const bytes = new Uint8Array(largest);
-    for (;;) {
-      const length = this.group.next(bytes, viewOf(bytes), now);
-      if (length === 0) break;
-      assertEquals(this.group.to, this.#world.address);
-      this.#world.request(bytes.slice(0, length), this.address);
-    }
-    assert(this.group.dueAt > now - 1e-9, "what may be asked for now was");
-  }
-
-  joined(): this {
-    this.joins++;
-    return this;
-  }
-
-  left(): void {
-    this.leaves++;
-  }
-
-  wants(topic: string): boolean {
-    return this.#wants(topic);
-  }
-
-  frame(topic: string, bytes: Uint8Array, view: DataView, start: number, end: number, floor: number): void {
-    const batch = new Batch();
-    const segment = new Segment(bytes, view, 0, bytes.length, 0, 1);
-    assertEquals(batch.open(topic, segment, start, floor, this.#world.platform), Code.done);
-    assert(end <= bytes.length);
-    const known = this.#of(topic, batch.sequence);
-    assertEquals(batch.sequence, known.next, `${this.address.text} ${topic}: in order, once`);
-    for (let i = 0; i < batch.count; i++) {
-      assertEquals(batch.payload(i), payloadOf(topic, batch.sequence + i), `${topic} ${batch.sequence + i}`);
-    }
-    known.next += batch.count;
-    known.got += batch.count;
-  }
-
-  gap(topic: string, first: number, last: number): void {
-    const known = this.#of(topic, first);
-    if (last === 0) return;
-    assertEquals(first, known.next, `${topic}: a gap begins where the messages end`);
-    assert(last >= first);
-    known.next = last + 1;
-    known.lost += last - first + 1;
-  }
-
-  #of(topic: string, sequence: number) {
-    let known = this.messages.get(topic);
-    if (known === undefined) this.messages.set(topic, known = { first: sequence, next: sequence, got: 0, lost: 0 });
-    return known;
-  }
-}
+import { Calendar, calm, carry, group, largest, type Weather } from "./group_network.ts";
+import { type Address, payloadOf, WorldReceiver } from "./group_world_receiver.ts";
 
 export interface WorldOptions {
   readonly seed: number;
@@ -163,8 +50,7 @@ export class GroupWorld {
   onSend: (bytes: Uint8Array) => void = () => {};
   /** Given a copy of each request that a receiver makes. */
   onRequest: (bytes: Uint8Array) => void = () => {};
-  #onTheWay: { at: number; order: number; arrive: () => void }[] = [];
-  #order = 0;
+  readonly #onTheWay = new Calendar();
   /** How large each datagram was, and the last of them. */
   readonly sizes: number[] = [];
   last: Uint8Array = new Uint8Array(0);
@@ -222,27 +108,32 @@ export class GroupWorld {
   }
 
   /** A receiver's request is on its way. */
-  request(bytes: Uint8Array, from: Address): void {
+  request(bytes: Uint8Array, receiver: WorldReceiver): void {
     this.onRequest(bytes.slice());
-    this.#send(() => {
+    this.#send(receiver, () => {
+      if (this.sender.finished) return;
+      const from = receiver.address;
       const copy = bytes.slice();
       const fault = this.sender.received(copy, viewOf(copy), 0, copy.length, from, this.platform.now());
       assert(fault === null || fault === "repeated");
     });
   }
 
-  /** Lets time pass. */
+  /** Lets time pass, in steps of whole milliseconds; those in which nothing is due are passed over. */
   run(milliseconds: number): void {
-    for (let i = 0; i < milliseconds; i++) {
-      this.platform.advance(1);
-      const now = this.platform.now();
-      this.topics.retryHeld();
+    const until = this.platform.now() + milliseconds;
+    for (;;) {
+      const before = this.platform.now();
+      let due = Math.min(this.#onTheWay.dueAt, this.sender.finished ? Infinity : this.sender.dueAt(before));
+      for (const { dueAt } of this.receivers) due = Math.min(due, dueAt);
+      const now = Math.max(before + 1, Math.ceil(due));
+      if (now > until) break;
+      this.platform.advance(now - before);
       this.#transmit(now);
-      const arriving = this.#onTheWay.filter(({ at }) => at <= now).sort((a, b) => a.at - b.at || a.order - b.order);
-      this.#onTheWay = this.#onTheWay.filter(({ at }) => at > now);
-      for (const { arrive } of arriving) arrive();
+      this.#onTheWay.run(now);
       for (const receiver of this.receivers) receiver.poll(now);
     }
+    this.platform.advance(until - this.platform.now());
   }
 
   /** Every receiver has everything from where it began on, or was told that it has not. */
@@ -258,7 +149,7 @@ export class GroupWorld {
   }
 
   #transmit(now: number): void {
-    for (;;) {
+    while (!this.sender.finished) {
       const length = this.sender.next(this.#bytes, this.#view, now);
       if (length === 0) break;
       assert(length <= largest && length > datagramHeader);
@@ -269,19 +160,44 @@ export class GroupWorld {
       for (const receiver of this.receivers) {
         if (to !== null && to.text !== receiver.address.text) continue;
         const datagram = this.#bytes.slice(0, length);
-        this.#send(() => receiver.received(datagram.slice(), this.platform.now()));
+        this.#send(receiver, () => receiver.received(datagram.slice(), this.platform.now()));
       }
     }
     assert(this.sender.dueAt(now) > now - 1e-9, "what may go now went");
   }
 
-  #send(arrive: () => void): void {
-    const { loss, doubled, jitter } = this.weather;
-    const copies = this.random.chance(doubled / 100) ? 2 : 1;
-    for (let copy = 0; copy < copies; copy++) {
-      if (this.random.chance(loss / 100)) continue;
-      const at = this.platform.now() + 1 + this.random.below(jitter + 1);
-      this.#onTheWay.push({ at, order: this.#order++, arrive });
-    }
+  /** What a receiver gets, or sends. */
+  #send({ weather }: WorldReceiver, arrive: () => void): void {
+    carry(this.#onTheWay, this.random, weather ?? this.weather, this.platform.now(), arrive);
   }
+}
+
+/** What each receiver got and lost, in messages. */
+export function totals(world: GroupWorld): { got: number; lost: number }[] {
+  return world.receivers.map(({ messages }) => {
+    const all = [...messages.values()];
+    return { got: all.reduce((sum, { got }) => sum + got, 0), lost: all.reduce((sum, { lost }) => sum + lost, 0) };
+  });
+}
+
+/** Publishes for a while. Returns how many messages. */
+export function traffic(world: GroupWorld, milliseconds: number, perMillisecond = 5, topics = 4): number {
+  let published = 0;
+  for (let i = 0; i < milliseconds; i++) {
+    const count = world.random.below(2 * perMillisecond + 1);
+    const name = `t/${world.random.below(topics)}`;
+    if (count > 0 && world.publish(name, count)) published += count;
+    world.run(1);
+  }
+  return published;
+}
+
+/** Publishes more than the rate, for a while. Returns how often there was no room. */
+export function flood(world: GroupWorld, milliseconds: number): number {
+  let held = 0;
+  for (let i = 0; i < milliseconds; i++) {
+    for (let k = 0; k < 4; k++) if (!world.publish("a", 10)) held++;
+    world.run(1);
+  }
+  return held;
 }
