@@ -106,7 +106,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   readonly #table: GroupTable;
   readonly #repairs = new RepairQueue<A>();
   readonly #writer = new FrameWriter();
-  /** Of receivers, where what they send is encrypted. */
+  /** Which of the datagrams that receivers send came before. */
   readonly #replays = new Replays(mostReceivers);
   /** What goes at all, what is new, and what is sent again. */
   readonly #pacer: Pacer;
@@ -189,7 +189,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   received(bytes: Uint8Array, view: DataView, start: number, end: number, from: A, now: number): DatagramFault | null {
     const fault = openDatagram(this.#seal, bytes, view, start, end, this.#options.group);
     if (fault !== null) return fault;
-    if (this.#seal.flag !== 0 && !this.#isNew(bytes, view, start)) return "repeated";
+    if (!this.#isNew(bytes, view, start)) return "repeated";
     this.requests.received(bytes, view, bodyOf(bytes, start), end - this.#seal.length, from, now);
     if (this.requests.pending) this.wake();
     return null;
