@@ -380,7 +380,9 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     const before = this.#share;
     const behind = this.#packer.next - this.#oldestAsked;
     this.#oldestAsked = Infinity;
-    const slower = behind > farBehind || this.#repairs.length > burst;
+    // What waits is sent within half a second.
+    const most = Math.min(burst, this.#repairPacer.rate / 2 / this.#options.largest);
+    const slower = behind > farBehind || this.#repairs.length > most;
     this.#share = slower ? Math.max(leastShare, before * 0.5) : Math.min(1, before * 1.1);
     if (this.#share !== before) this.#newPacer.setRate(this.#options.rate * this.#share, now);
   }
