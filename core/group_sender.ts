@@ -118,7 +118,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   readonly #table: GroupTable;
   readonly #repairs = new RepairQueue<A>();
   readonly #writer = new FrameWriter();
-  /** Of receivers, where what they send is encrypted. */
+  /** Which of the datagrams that receivers send came before. */
   readonly #replays = new Replays(mostReceivers);
   /** What goes at all, what is new, and what is sent again. */
   readonly #pacer: Pacer;
@@ -324,7 +324,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
 
   #open(bytes: Uint8Array, view: DataView, start: number, end: number): DatagramFault | null {
     const fault = openDatagram(this.#seal, bytes, view, start, end, this.#options.group);
-    if (fault !== null || this.#seal.flag === 0) return fault;
+    if (fault !== null) return fault;
     const session = bytes.subarray(start + inDatagram.session, start + inDatagram.session + 16);
     return this.#replays.accept(hex(session), readU64(view, start + inDatagram.counter)) ? null : "repeated";
   }
@@ -436,7 +436,9 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     const before = this.#share;
     const behind = this.#packer.next - this.#oldestAsked;
     this.#oldestAsked = Infinity;
-    const slower = behind > farBehind || this.#repairs.length > burst;
+    // What waits is sent within half a second.
+    const most = Math.min(burst, this.#repairPacer.rate / 2 / this.#options.largest);
+    const slower = behind > farBehind || this.#repairs.length > most;
     this.#share = slower ? Math.max(leastShare, before * 0.5) : Math.min(1, before * 1.1);
     if (this.#share !== before) this.#newPacer.setRate(this.#options.rate * this.#share, now);
   }

@@ -7,7 +7,7 @@ import { FrameWriter } from "../../core/frame_writer.ts";
 import { writeBeat } from "../../core/group_frames.ts";
 import { GroupReceiver } from "../../core/group_receiver.ts";
 import { blankFrame, KiB, MiB, Random, viewOf, VirtualPlatform } from "./fixtures.ts";
-import { group, largest } from "./group_network.ts";
+import { calm, cutOff, group, largest } from "./group_network.ts";
 import { GroupWorld } from "./group_world.ts";
 
 // What strangers can do to a multicast group, and what they cannot.
@@ -29,6 +29,40 @@ Deno.test("who has no cookie gets none of what it asks for, and what it gets is 
   const answered = sender.next(answer, viewOf(answer), world.platform.now());
   assertEquals(sender.to, { text: "victim" });
   assertLess(answered, length);
+});
+
+Deno.test("a request that is sent from elsewhere, or again, buys no more bytes than it cost", () => {
+  for (const key of [undefined, new Random(1).bytes(32)]) {
+    const world = new GroupWorld({ seed: 10, ...(key && { key }) });
+    world.publish("a", 1);
+    world.run(1200);
+    const requests: Uint8Array[] = [];
+    world.onRequest = (bytes) => requests.push(bytes);
+    world.weather = cutOff;
+    for (let i = 0; i < 100; i++) world.publish("a", 20);
+    world.run(20);
+    world.weather = calm;
+    world.run(500);
+    world.assertComplete();
+    assertGreater(requests.length, 0);
+    let [cost, bought] = [0, 0];
+    world.onSend = (bytes) => {
+      if (world.sender.to !== null) bought += bytes.length;
+    };
+    const { repaired } = world.sender.counts;
+    for (const from of [{ text: "victim" }, world.receivers[0]!.address]) {
+      for (let i = 0; i < 50; i++) {
+        for (const request of requests) {
+          const copy = request.slice();
+          cost += copy.length;
+          world.sender.received(copy, viewOf(copy), 0, copy.length, from, world.platform.now());
+        }
+        world.run(10);
+      }
+    }
+    assertLessOrEqual(bought, cost);
+    assertEquals(world.sender.counts.repaired, repaired);
+  }
 });
 
 Deno.test("frames that are sealed rightly and make no sense are counted, never thrown, never given on as messages", () => {

@@ -225,3 +225,20 @@ Deno.test("where retention is faster than the rate, what was not sent and what i
   assertGreater(got, 1000);
   assertGreaterOrEqual(lost, lagged.reduce((sum, count) => sum + count, 0));
 });
+
+Deno.test("where the rate is low, new messages make room for few repairs, too: nothing is lost", () => {
+  const rough = { ...calm, loss: 20 };
+  const world = settled({
+    seed: 19,
+    receivers: 4,
+    rate: 30_000,
+    limits: { ...small, retain: 8 * MiB },
+    weather: rough,
+  });
+  for (let i = 0; i < 60_000; i += 100) {
+    for (let k = 0; k < 4; k++) world.publish("a", 20);
+    world.run(100);
+  }
+  assertEquals(totals(world).map(({ lost }) => lost), [0, 0, 0, 0]);
+  assertGreater(world.sender.counts.repaired, 50);
+});
