@@ -56,7 +56,8 @@ Deno.test("multicast: a gap of 10,000 datagrams costs few requests, and is no lo
   await using receiver = await ReceivingEnd.join(place, { group: { received: cut(1_000, 11_000) } });
   await Promise.all([sending.publish(count), receiver.complete(count)]);
   assertEquals([receiver.got, receiver.lost], [count, 0]);
-  assertGreater(receiver.dropped, 9_999);
+  // The system may have lost some of them before.
+  assertGreater(receiver.missed, 9_999);
   assertLessOrEqual(sending.sender.requests.accepted, 500);
 });
 
