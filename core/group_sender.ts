@@ -51,6 +51,8 @@ const mostReceivers = 1024;
 const mostGone = 1024;
 /** Who is sent to alone and has not asked for anything for so many milliseconds is sent nothing more, until it does. */
 const unicastSilence = 60_000;
+/** Datagrams that can be sent to it again: what is older it gets over its connection, which a group's receiver may not have. */
+const unicastIndexed = 2048;
 /** Having held publishers for too long, it does not for so many milliseconds. */
 const penalty = 60_000;
 
@@ -102,6 +104,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   movedAt: number;
   readonly platform: Platform;
   readonly historyBytes: number;
+  /** Bytes of the largest datagram. */
+  readonly largest: number;
   readonly #topics: Topics;
   readonly #options: GroupSenderOptions;
   readonly #seal: Seal;
@@ -136,6 +140,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     const now = platform.now();
     const { largest, rate } = options;
     this.platform = platform;
+    this.largest = largest;
     this.historyBytes = topics.limits.retain / 2;
     this.#topics = topics;
     this.#seal = seal;
@@ -143,7 +148,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#options = options;
     this.patterns = options.patterns;
     this.requests = new GroupRequests(platform, hex(options.session), this);
-    this.#packer = new GroupPacker(topics.pool, largest - seal.length);
+    this.#packer = new GroupPacker(topics.pool, largest - seal.length, options.unicast ? unicastIndexed : undefined);
     this.#table = new GroupTable((cursor) => this.#packer.nextOf(cursor));
     this.#pacer = new Pacer(rate, burst * largest, now);
     this.#newPacer = new Pacer(rate, burst * largest, now);

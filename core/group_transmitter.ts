@@ -62,7 +62,7 @@ export class GroupTransmitter implements Disposable {
   }
 
   async #send(): Promise<void> {
-    const bytes = new Uint8Array(65_536);
+    const bytes = new Uint8Array(this.#sender.largest);
     const view = new DataView(bytes.buffer);
     while (!this.#closed && !this.#sender.finished) {
       const now = this.#platform.now();
