@@ -12,13 +12,13 @@ import { Server, type ServerEvent } from "../core/server.ts";
 import { listen } from "../transports/dial.ts";
 import { openUdp } from "../transports/udp.ts";
 import { platform } from "../transports/platform.ts";
-import { defaultServer, parseServer, requireOpen } from "./endpoints.ts";
+import { defaultServer, isLoopback, parseServer, requireOpen } from "./endpoints.ts";
 import { ExitStatus } from "./exit.ts";
 import { defaultGroup, type Group, parseGroup } from "../transports/udp_group.ts";
 import { readKey } from "./key_file.ts";
 import { Log, type LogOptions } from "./log.ts";
 import { addExamples, choiceOption, logOptions, type Program, repeatedOption, valueOption } from "./program.ts";
-import { type ServedGroup, servedGroup, serveGroup } from "./serve_group.ts";
+import { loopbackRate, networkRate, type ServedGroup, servedGroup, serveGroup } from "./serve_group.ts";
 import { fileReason, printText } from "./stdio.ts";
 import { formatCount, formatDuration, parseCount, parseDuration, parseSize, spellSize } from "./units.ts";
 
@@ -248,6 +248,7 @@ export async function run(options: ServeOptions, signal: AbortSignal): Promise<E
     limits: { retain, retainFor, memory, inputMemory, maxMessage, maxWait, connections },
     lagPolicy: lagPolicy ?? "skip",
     openDatagrams: ({ host, port }) => openUdp(host, port),
+    datagramRate: ({ host }) => isLoopback(host) ? loopbackRate : networkRate,
     onEvent: (event) => logEvent(event, log),
   });
   const groups = [];

@@ -21,8 +21,8 @@ import type { Log } from "./log.ts";
 import { formatMessages, formatRate, parseRate } from "./units.ts";
 
 /** How fast datagrams go unless `rate` says otherwise, in bytes a second: on loopback, and on a network of 1 Gbit/s or less. */
-const loopbackRate = 250_000_000;
-const networkRate = 12_500_000;
+export const loopbackRate = 250_000_000;
+export const networkRate = 12_500_000;
 
 /** How a server sends to a group. */
 export interface ServedGroup extends Omit<Group, "rate"> {

@@ -16,6 +16,9 @@ import type { Pattern } from "./pattern.ts";
 import { SharedPort } from "./shared_port.ts";
 import type { Topics } from "./topics.ts";
 
+/** Bytes that one delivery takes besides its largest datagram: nearly all for where what it has sent stands in the logs. */
+const deliveryMemory = 192 * 1024;
+
 /** What is to be delivered. */
 export interface DeliveryOptions {
   /** The address that the subscriber is connected to. */
@@ -27,29 +30,44 @@ export interface DeliveryOptions {
   readonly wait: boolean;
 }
 
-/** One subscription that is delivered by datagrams, from when its subscriber has proven its address. */
-export class Delivery {
-  /** The number of the port that it comes from. */
+/** Where a delivery comes from: what its subscriber is told. */
+export interface DeliverySource {
+  /** The number of the port. */
   readonly port: number;
   readonly group: number;
   /** Id of the session, in hexadecimal. Who has not been told it cannot ask for anything. */
   readonly session: string;
+}
+
+/** One subscription that is delivered by datagrams, from when its subscriber has proven its address. */
+export class Delivery {
+  readonly source: DeliverySource;
   readonly #sender: GroupSender<Address>;
   readonly #transmitter: GroupTransmitter;
+  #release: () => void;
 
-  /** @internal */
+  /**
+   * Sends from now on.
+   *
+   * @internal
+   * @param release called once, when it ends
+   * @param onBug told of what went wrong here: it has ended
+   */
   constructor(
-    port: number,
-    group: number,
-    session: string,
+    source: DeliverySource,
     sender: GroupSender<Address>,
     transmitter: GroupTransmitter,
+    release: () => void,
+    onBug: (error: unknown) => void,
   ) {
-    this.port = port;
-    this.group = group;
-    this.session = session;
+    this.source = source;
     this.#sender = sender;
     this.#transmitter = transmitter;
+    this.#release = release;
+    transmitter.run().catch((error) => {
+      this.close();
+      onBug(error);
+    });
   }
 
   /** Whether everything was sent, once it was to finish. */
@@ -62,7 +80,7 @@ export class Delivery {
     return this.#sender.keepsDropped;
   }
 
-  /** Sends nothing new, or again. */
+  /** Sends nothing new, or goes on. */
   pause(paused: boolean): void {
     this.#sender.paused = paused;
     this.#sender.wake();
@@ -76,45 +94,57 @@ export class Delivery {
   /** Ends it. */
   close(): void {
     this.#transmitter[Symbol.dispose]();
+    this.#release();
+    this.#release = () => {};
   }
+}
+
+/** How deliveries are made. */
+export interface HubOptions {
+  readonly open: OpenDatagrams;
+  /** Bytes a second to each subscriber, by the address that it is connected to. */
+  readonly rate: (at: Address) => number;
+  /** Told of what went wrong here in a delivery from an address: it has ended. */
+  readonly onBug: (at: Address, error: unknown) => void;
 }
 
 /** The deliveries of one server: from each address that subscribers are connected to, over one port of its own. */
 export class DatagramHub implements Disposable {
   readonly #platform: Platform;
   readonly #topics: Topics;
-  readonly #open: OpenDatagrams;
-  /** Bytes a second, to each subscriber. */
-  readonly #rate: number;
+  readonly #options: HubOptions;
   /** By address. They stay open: who connects again finds its port again. */
   readonly #ports = new Map<string, SharedPort>();
   #nextGroup = 1;
 
-  /** @param rate bytes a second, to each subscriber */
-  constructor(platform: Platform, topics: Topics, open: OpenDatagrams, rate: number) {
+  constructor(platform: Platform, topics: Topics, options: HubOptions) {
     this.#platform = platform;
     this.#topics = topics;
-    this.#open = open;
-    this.#rate = rate;
+    this.#options = options;
   }
 
   /**
    * Begins a delivery.
    *
+   * @returns `null` when there is no memory for it
    * @throws {TransportError} when there is no port to be had
    */
-  deliver({ at, patterns, largest, wait }: DeliveryOptions): Delivery {
+  deliver({ at, patterns, largest, wait }: DeliveryOptions): Delivery | null {
     const port = this.#portAt(at);
+    const { inputs } = this.#topics;
+    const memory = deliveryMemory + largest;
+    if (!inputs.reserve(memory)) return null;
     const group = this.#nextGroup++;
     const session = new Uint8Array(idLength);
     this.#platform.random(session);
     const seal = checksumSeal(this.#platform);
-    const rate = this.#rate;
+    const rate = this.#options.rate(at);
     const options = { group, session, patterns, largest, rate, wait, unicast: true };
     const sender = new GroupSender<Address>(this.#platform, this.#topics, seal, options);
     const transmitter = new GroupTransmitter(this.#platform, sender, port.part(group), null);
-    transmitter.run();
-    return new Delivery(port.address.port, group, hex(session), sender, transmitter);
+    const source = { port: port.address.port, group, session: hex(session) };
+    const release = () => inputs.release(memory);
+    return new Delivery(source, sender, transmitter, release, (error) => this.#options.onBug(at, error));
   }
 
   /** Closes the ports. */
@@ -124,7 +154,9 @@ export class DatagramHub implements Disposable {
 
   #portAt(at: Address): SharedPort {
     let port = this.#ports.get(at.text);
-    if (port === undefined) this.#ports.set(at.text, port = new SharedPort(this.#platform, this.#open(at)));
+    if (port === undefined) {
+      this.#ports.set(at.text, port = new SharedPort(this.#platform, this.#options.open(at)));
+    }
     return port;
   }
 }

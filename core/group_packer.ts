@@ -25,7 +25,7 @@ export class GroupPacker {
   readonly #pool: SegmentPool;
   /** Where the frames of a datagram end at most. */
   readonly #limit: number;
-  readonly #index = new TransmitIndex(indexed, indexedPieces);
+  readonly #index: TransmitIndex;
   readonly #queue = new Queue<GroupCursor>();
   /** What was taken of a log and has not gone: it is pinned. */
   readonly #carried = new Slice();
@@ -33,10 +33,14 @@ export class GroupPacker {
   /** Where the frame begins that goes in fragments; -1 while none does. */
   #origin = -1;
 
-  /** @param limit bytes of a datagram's header and frames */
-  constructor(pool: SegmentPool, limit: number) {
+  /**
+   * @param limit bytes of a datagram's header and frames
+   * @param datagrams that can be packed again
+   */
+  constructor(pool: SegmentPool, limit: number, datagrams: number = indexed) {
     this.#pool = pool;
     this.#limit = limit;
+    this.#index = new TransmitIndex(datagrams, datagrams * (indexedPieces / indexed));
   }
 
   /** The number that the next new datagram will have. */

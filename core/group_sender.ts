@@ -55,6 +55,8 @@ const unicastSilence = 60_000;
 const mostFinishes = 8;
 /** It does not end before nobody has asked for anything for so many milliseconds. */
 const linger = 1_000;
+/** Datagrams that can be sent to it again: what is older it gets over its connection, which a group's receiver may not have. */
+const unicastIndexed = 2048;
 /** Having held publishers for too long, it does not for so many milliseconds. */
 const penalty = 60_000;
 
@@ -109,6 +111,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   movedAt: number;
   readonly platform: Platform;
   readonly historyBytes: number;
+  /** Bytes of the largest datagram. */
+  readonly largest: number;
   readonly #topics: Topics;
   readonly #options: GroupSenderOptions;
   readonly #seal: Seal;
@@ -144,6 +148,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     const now = platform.now();
     const { largest, rate } = options;
     this.platform = platform;
+    this.largest = largest;
     this.historyBytes = topics.limits.retain / 2;
     this.#topics = topics;
     this.#seal = seal;
@@ -153,7 +158,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     // One subscriber is no reason to make small frames for all.
     if (options.unicast !== true) this.wholeFrame = largest - datagramHeader - seal.length;
     this.requests = new GroupRequests(platform, hex(options.session), this);
-    this.#packer = new GroupPacker(topics.pool, largest - seal.length);
+    this.#packer = new GroupPacker(topics.pool, largest - seal.length, options.unicast ? unicastIndexed : undefined);
     this.#table = new GroupTable((cursor) => this.#packer.nextOf(cursor));
     this.#pacer = new Pacer(rate, burst * largest, now);
     this.#newPacer = new Pacer(rate, burst * largest, now);

@@ -67,7 +67,7 @@ export class GroupTransmitter implements Disposable {
   }
 
   async #send(): Promise<void> {
-    const bytes = new Uint8Array(65_536);
+    const bytes = new Uint8Array(this.#sender.largest);
     const view = new DataView(bytes.buffer);
     for (let sent = 1; !this.#closed && !this.#sender.finished; sent++) {
       // Where sending is slower than the rate there is no pause, and sends that end at once would let nothing else happen.

@@ -9,7 +9,7 @@ import { Code, codeName, isKnown } from "./codes.ts";
 import type { Connection, Listener, Platform } from "./connection.ts";
 import { Policy } from "./control.ts";
 import { DatagramHub } from "./datagram_hub.ts";
-import type { OpenDatagrams } from "./datagram_port.ts";
+import type { Address, OpenDatagrams } from "./datagram_port.ts";
 import { Driver } from "./driver.ts";
 import { defaultLimits, type ServerLimits } from "./limits.ts";
 import { agent } from "./session.ts";
@@ -37,12 +37,17 @@ export interface ServerOptions {
   readonly onEvent?: (event: ServerEvent) => void;
   /** Opens the ports that subscriptions are delivered from by datagrams; without it there are none. */
   readonly openDatagrams?: OpenDatagrams;
-  /** How fast those go to each subscriber, in bytes a second; without a limit unless given. */
-  readonly datagramRate?: number;
+  /**
+   * How fast those go to each subscriber that is connected to an address, in bytes a second; 12.5 million (100 Mbit/s)
+   * unless given.
+   */
+  readonly datagramRate?: (at: Address) => number;
   /** Makes memory for the logs; a `SharedArrayBuffer` serves as well. */
   readonly allocate?: (size: number) => ArrayBufferLike;
 }
 
+/** How fast datagrams go unless that is given, in bytes a second. */
+const defaultRate = 12_500_000;
 /** How often the clock is looked at, in milliseconds. */
 const tickInterval = 250;
 /** How long those that were not drained in time may take to hear of it, in milliseconds. */
@@ -105,10 +110,9 @@ export class Server implements AsyncDisposable {
     this.topics = new Topics(options.platform, { ...defaultLimits, ...options.limits }, options.allocate);
     this.topics.closeOldestPin = () => this.#closeOldestPin();
     this.#ackQueue = new AckQueue(options.platform);
-    const { openDatagrams, datagramRate = Infinity } = options;
-    this.#hub = openDatagrams === undefined
-      ? null
-      : new DatagramHub(options.platform, this.topics, openDatagrams, datagramRate);
+    const { openDatagrams: open, datagramRate: rate = () => defaultRate } = options;
+    const onBug = (at: Address, error: unknown) => this.#onEvent({ kind: "bug", peer: at.text, error });
+    this.#hub = open === undefined ? null : new DatagramHub(options.platform, this.topics, { open, rate, onBug });
     this.#shared = {
       hub: this.#hub,
       agent,

@@ -131,10 +131,13 @@ export class ServerDeliveries {
     const policy = asked === Policy.wait ? Policy.wait : Policy.skip;
     const patterns = request.patterns.map(({ pattern }) => new Pattern(pattern));
     const delivery = hub.deliver({ at, patterns, largest, wait: policy === Policy.wait });
+    if (delivery === null) {
+      this.#fail(subscription, Code.noDatagrams, "there is no memory for it");
+      return;
+    }
     this.#deliveries.set(subscription, delivery);
     if (this.#finishing) delivery.finish();
-    const { port, group, session } = delivery;
-    frames.route.write(this.#session.control, { subscription, policy, port, group, session });
+    frames.route.write(this.#session.control, { subscription, policy, ...delivery.source });
   }
 
   #fail(request: number, code: Code, why = codeText(code)): void {

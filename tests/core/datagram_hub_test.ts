@@ -1,11 +1,12 @@
-import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
+import { assert, assertEquals, assertLess, assertLessOrEqual, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { noId } from "../../core/bytes.ts";
-import { Policy, unsubscribe } from "../../core/control.ts";
+import { Code } from "../../core/codes.ts";
+import { datagrams, Policy, unsubscribe } from "../../core/control.ts";
 import { type MemoryPort, requestDatagram, seenDatagram } from "./datagram_network.ts";
-import { DatagramServer, type DatagramSubscriber, textsOf } from "./datagram_subscriber.ts";
+import { DatagramServer, type DatagramSubscriber, textsOf, wanting } from "./datagram_subscriber.ts";
 import { addressOf, idOf, publisher, serverAddress } from "./world.ts";
-import { KiB, Random } from "./fixtures.ts";
+import { KiB, MiB, Random } from "./fixtures.ts";
 
 const frameNames = (one: DatagramSubscriber, port?: MemoryPort) =>
   new Set(one.came(port).flatMap(({ frames }) => frames).map(({ frame }) => frame));
@@ -216,6 +217,72 @@ Deno.test("with the policy wait publishers are held for a subscriber, but not fo
   await publish();
   await test.world.run(500);
   assertEquals([topics.blocked.size, one.texts().length], [0, 20]);
+});
+
+Deno.test("deliveries take memory, as much as there is; what ends gives it back", async () => {
+  await using test = new DatagramServer({ limits: { inputMemory: 4 * MiB } });
+  const { inputs } = test.server.topics;
+  const peer = await test.greeted();
+  const before = inputs.used;
+  let count = 0;
+  const subscription = () => 1 + count++;
+  for (;;) {
+    await peer.request(datagrams, { ...wanting, subscription: subscription() });
+    const [told] = peer.frames();
+    if (told?.frame === "ROUTE") continue;
+    assertEquals([told?.frame, told?.code], ["FAILED", Code.noDatagrams]);
+    assertMatch(told?.why as string, /memory/);
+    break;
+  }
+  assertLess(10, count);
+  assertLess(count, 30);
+  for (let id = 1; id < count; id++) await peer.request(unsubscribe, { subscription: id });
+  await peer.request(unsubscribe, { subscription: 1 });
+  assertEquals(inputs.used, before);
+});
+
+Deno.test("datagrams go no faster than they may, by address", async () => {
+  const rates: string[] = [];
+  await using test = new DatagramServer({
+    datagramRate: ({ text }) => {
+      rates.push(text);
+      return 500_000;
+    },
+  });
+  const from = await publisher(test);
+  const one = await test.subscriber();
+  assertEquals(rates, [serverAddress.text]);
+  await one.prove();
+  one.came();
+  await from.publish("a", ...Array(2000).fill("x".repeat(1000)));
+  await test.world.run(3_000);
+  const sent = test.network.takeSentTo(one.port.address).reduce((sum, { length }) => sum + length, 0);
+  // A burst goes at once, and heartbeats do not count.
+  assert(sent > 1_500_000 && sent < 1_500_000 + 32 * 1400 + 100_000, `${sent}`);
+});
+
+Deno.test("a bug of ours in a delivery is told, and ends that alone", async () => {
+  await using test = new DatagramServer();
+  const from = await publisher(test);
+  const [one, two] = [await test.subscriber(), await test.subscriber()];
+  await two.prove();
+  await one.prove();
+  const { time } = test.world;
+  const bug = new Error("a bug");
+  let told = 0;
+  // The first heartbeat asks for the time.
+  test.world.time = () => {
+    if (told++ === 0) throw bug;
+    return time.call(test.world);
+  };
+  await test.world.run(1_000);
+  const bugs = test.events.splice(0).filter(({ kind }) => kind === "bug");
+  assertEquals(bugs, [{ kind: "bug", peer: serverAddress.text, error: bug }]);
+  const subscribers = [one, two];
+  for (const subscriber of subscribers) subscriber.came();
+  await from.publish("a", "1");
+  await test.world.run(10);
+  assertEquals(subscribers.map((subscriber) => subscriber.texts()).sort(), [[], ["1"]]);
 });
 
 /** Something that a stranger may do. */

@@ -221,7 +221,7 @@ Deno.test("a shutdown does not wait for what is asked for while it goes on", asy
 Deno.test("memory: a connection is closed whose delivery stands in the oldest memory, and publishers go on", async () => {
   await using test = new DatagramServer({
     limits: { memory: 6 * MiB, retain: 64 * KiB, maxMessage: MiB },
-    datagramRate: 10_000,
+    datagramRate: () => 10_000,
   });
   const from = await publisher(test);
   const peers = [];
