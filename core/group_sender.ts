@@ -51,12 +51,12 @@ const mostReceivers = 1024;
 const mostGone = 1024;
 /** Who is sent to alone and has not asked for anything for so many milliseconds is sent nothing more, until it does. */
 const unicastSilence = 60_000;
+/** Datagrams that can be sent to it again: what is older it gets over its connection, which a group's receiver may not have. */
+const unicastIndexed = 2048;
 /** How often a sender says that it ends. */
 const mostFinishes = 8;
 /** It does not end before nobody has asked for anything for so many milliseconds. */
 const linger = 1_000;
-/** Datagrams that can be sent to it again: what is older it gets over its connection, which a group's receiver may not have. */
-const unicastIndexed = 2048;
 /** Having held publishers for too long, it does not for so many milliseconds. */
 const penalty = 60_000;
 
