@@ -195,7 +195,7 @@ Deno.test("a shutdown ends deliveries when everything was sent and said, and tho
   const came = one.came();
   assertEquals(textsOf(came), ["1", "2", "3"]);
   const newest = Math.max(...came.filter(({ numbered }) => numbered).map(({ number }) => number));
-  const finishes = came.filter(({ frames }) => frames[0]?.frame === "FINISH");
+  const finishes = came.filter(({ frames }) => frames.some(({ frame }) => frame === "FINISH"));
   assertLess(4, finishes.length);
   assert(finishes.every(({ number }) => number === newest + 1));
 });
