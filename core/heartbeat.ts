@@ -5,8 +5,8 @@
  */
 
 /** The first heartbeat after something was sent comes so soon, each next one twice as late, up to the last; milliseconds. */
-const firstPause = 5;
-const lastPause = 1_000;
+const firstBeat = 5;
+const lastBeat = 1_000;
 
 /** The heartbeats of one sender. Times are monotonic milliseconds. */
 export class Heartbeat {
@@ -23,7 +23,7 @@ export class Heartbeat {
    */
   constructor(length: number, rate: number, now: number) {
     this.dueAt = now;
-    this.soon = this.#pause = Math.min(lastPause, Math.max(firstPause, 1000 * length / rate));
+    this.soon = this.#pause = Math.min(lastBeat, Math.max(firstBeat, 1000 * length / rate));
   }
 
   /** Something was sent, or is to be told: the pauses are short again. */
@@ -40,6 +40,6 @@ export class Heartbeat {
   beat(now: number): void {
     this.#lastAt = now;
     this.dueAt = now + this.#pause;
-    this.#pause = Math.min(lastPause, 2 * this.#pause);
+    this.#pause = Math.min(lastBeat, 2 * this.#pause);
   }
 }

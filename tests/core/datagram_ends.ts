@@ -66,6 +66,7 @@ export class GroupEnds implements TopicEvents {
       this.#publish("sensors/kitchen", "21.5");
       this.#publish("chat/lobby", "hello");
     },
+    "10 milliseconds pass, with another heartbeat": () => this.#pass(10),
     "the server gets a message of 300 bytes in chat/lobby": () => this.#publish("chat/lobby", "x".repeat(300)),
     "25 milliseconds pass, with three more heartbeats": () => this.#pass(25),
     "the server gets 'anyone?' in chat/lobby; for 11 seconds nothing arrives": () => {

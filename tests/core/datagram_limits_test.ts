@@ -10,13 +10,23 @@ import { tablesUnder } from "./protocol_document.ts";
 
 /** What datagrams and groups are made of. */
 const modules = [
-  ...["arrivals", "cookies", "datagram", "encrypted_seal", "group_cursor", "group_listener", "group_packer"],
+  ...["arrivals", "backoff", "cookies", "datagram", "encrypted_seal", "group_cursor", "group_listener", "group_packer"],
   ...["group_receiver", "group_requests", "group_sender", "group_session", "group_suspects", "group_table"],
-  ...["group_topics", "group_transmitter", "missing", "pacer", "reorder", "repair_queue", "replay_window", "replays"],
+  ...["group_topics", "group_transmitter", "heartbeat", "missing", "pacer", "reorder", "repair_queue"],
+  ...["replay_window", "replays"],
 ];
 
 /** Memory and timers of this program, which nobody sees from outside. */
-const internal = ["historyParts", "historyStep", "largest", "mostKeys", "perBlock", "timerStep", "wordBits"];
+const internal = [
+  "historyParts",
+  "historyStep",
+  "largest",
+  "mostKeys",
+  "perBlock",
+  "rangeMemory",
+  "timerStep",
+  "wordBits",
+];
 
 /** The numbers at the top level of a module, by name: most of them are no other module's business. */
 async function numbersIn(module: string): Promise<Map<string, number>> {
@@ -73,10 +83,11 @@ Deno.test("a sender that ends says so as often as the document says", () => {
   world.run(3000);
   world.sender.finish();
   world.run(1);
-  const finishes = times(
-    world,
-    (bytes) => framesIn(bytes.subarray(datagramHeader, bytes.length - 4))[0]![at.type] === GroupFrameType.finish,
-  );
+  const finishes = times(world, (bytes) => {
+    const types = framesIn(bytes.subarray(datagramHeader, bytes.length - 4)).map((frame) => frame[at.type]!);
+    assertEquals(types, [GroupFrameType.beat, GroupFrameType.finish], "each stands behind a heartbeat");
+    return true;
+  });
   while (!world.sender.finished) world.run(1);
   assertEquals(finishes, [5, 15, 35, 75, 155, 315, 635], "and one at once");
 });

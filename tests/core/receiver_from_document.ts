@@ -16,9 +16,9 @@ interface Topic {
   next: number;
 }
 
-/** A row of a heartbeat. */
+/** The newest row of a topic that waits until everything below `number` has come or is lost. */
 interface Row {
-  readonly id: number;
+  readonly number: number;
   readonly next: number;
 }
 
@@ -46,10 +46,13 @@ export class Receiver {
   readonly #counters = new Set<number>();
   #cookie: Uint8Array | null = null;
   #cookieAt = 0;
+  #answerAt = 0;
   #cookiePause = 50;
   readonly #topics = new Map<number, Topic>();
   readonly #held = new Map<number, Frame[]>();
-  #beat: { number: number; rows: Row[] } | null = null;
+  #namesAt = 0;
+  #namesPause = 50;
+  readonly #rows = new Map<Topic, Row>();
   /** What there is of a frame in fragments. */
   #parts: Uint8Array = new Uint8Array(0);
 
@@ -63,7 +66,7 @@ export class Receiver {
 
   /** Whether the sender has ended, and everything it sent has come or is lost. */
   get finished(): boolean {
-    return this.#next > this.#last;
+    return this.#next > this.#last && this.#held.size === 0;
   }
 
   /** A datagram came. `now` in milliseconds, `time` in Unix microseconds. */
@@ -73,25 +76,30 @@ export class Receiver {
     const { flags, number, counter } = datagram;
     if (hex(datagram.session) !== hex(this.#sender!) || (this.#keyed && this.#counters.has(counter))) return;
     this.#counters.add(counter);
+    const due = now + this.#wait();
     for (; this.#highest < number; this.#highest++) {
-      const wait = 10 / (Math.log(100) + 1) * Math.log(1 + this.#random() * (Math.exp(Math.log(100) + 1) - 1));
       const came = this.#highest < this.#next || this.#early.has(this.#highest);
-      if (!came) this.#missing.set(this.#highest, { due: now + wait, tries: 0 });
+      if (!came) this.#missing.set(this.#highest, { due, tries: 0 });
     }
+    const named = this.#held.size === 0;
     if (flags & numbered) {
       this.#missing.delete(number);
       if (number >= this.#next) this.#early.set(number, datagram);
     } else for (const frame of frames(datagram.body)) this.#control(frame, number);
     this.#workOff();
+    if (!named || this.#held.size === 0) return;
+    this.#namesAt = Math.max(this.#namesAt, now + this.#wait());
+    this.#namesPause = 50;
   }
 
   /** The request that is due; `null` for none. */
   request(now: number): Uint8Array | null {
     if (this.#sender === null) return null;
     if (this.#cookie === null) {
-      if (now < this.#cookieAt) return null;
-      this.#cookieAt = now + this.#cookiePause;
-      this.#cookiePause = Math.min(1000, 2 * this.#cookiePause);
+      const needed = this.#missing.size + this.#held.size > 0;
+      if (now < (needed ? this.#answerAt : Math.max(this.#cookieAt, this.#answerAt))) return null;
+      this.#answerAt = now + this.#cookiePause;
+      this.#cookiePause = Math.min(needed ? 200 : 1000, 2 * this.#cookiePause);
       return this.#ask(none, [], []);
     }
     const ranges: [number, number][] = [];
@@ -100,14 +108,23 @@ export class Receiver {
       const [first, count] = ranges.at(-1) ?? [0, 0];
       const follows = first + count === number;
       if (room === 0 || (!follows && ranges.length === 16)) break;
-      if (missing.due > now || this.#gone.has(number)) continue;
+      if (missing.due > now + 5 || this.#gone.has(number)) continue;
       room--;
       missing.due = now + Math.min(160, 20 * 2 ** missing.tries++) * (0.75 + this.#random() / 2);
       if (follows) ranges[ranges.length - 1] = [first, count + 1];
       else ranges.push([number, 1]);
     }
-    const names = [...this.#held.keys()].slice(0, 16);
+    const names = now < this.#namesAt ? [] : [...this.#held.keys()].slice(0, 16);
+    if (names.length > 0) {
+      this.#namesAt = now + this.#namesPause;
+      this.#namesPause = Math.min(200, 2 * this.#namesPause);
+    }
     return ranges.length + names.length === 0 ? null : this.#ask(this.#cookie, ranges, names);
+  }
+
+  /** A random time before something is asked for. */
+  #wait(): number {
+    return 10 / (Math.log(100) + 1) * Math.log(1 + this.#random() * (Math.exp(Math.log(100) + 1) - 1));
   }
 
   #ask(cookie: Uint8Array, ranges: [number, number][], names: number[]): Uint8Array {
@@ -119,7 +136,7 @@ export class Receiver {
   }
 
   #begin(datagram: Datagram, now: number, time: number): boolean {
-    if (!this.#keyed && datagram.flags & repair) return false;
+    if (datagram.flags & repair) return false;
     const isNow = (frame: Frame) => frame.type === 64 && Math.abs(new Fields(frame).int(8) - time) <= 30e6;
     if (this.#keyed && (datagram.flags & numbered || !frames(datagram.body).some(isNow))) return false;
     this.#sender = datagram.session;
@@ -132,12 +149,13 @@ export class Receiver {
     const fields = new Fields(frame);
     if (frame.type === 64) {
       fields.raw(8 + 16);
-      const rows = Array.from({ length: fields.int(2) }, () => {
+      for (let left = fields.int(2); left > 0; left--) {
         const [id, born, start, next] = [fields.int(4), fields.int(8), fields.int(8), fields.int(8)] as const;
         this.#name(id, fields.text(), born >= this.#first ? start : 0);
-        return { id, next };
-      });
-      if (number >= this.#next) this.#beat = { number, rows };
+        const topic = this.#topics.get(id)!;
+        const newest = this.#rows.get(topic)?.number ?? this.#first;
+        if (number >= newest) this.#rows.set(topic, { number, next });
+      }
     } else if (frame.type === 65) {
       this.#last = number - 1;
     } else if (frame.type === 67) {
@@ -159,11 +177,11 @@ export class Receiver {
       this.#early.delete(this.#next);
       this.#missing.delete(this.#next);
     }
-    if (this.#beat === null || this.#beat.number > this.#next) return;
-    if (this.#beat.number === this.#next) {
-      for (const { id, next } of this.#beat.rows) this.#reach(this.#topics.get(id)!, next);
+    for (const [topic, { number, next }] of this.#rows) {
+      if (number > this.#next) continue;
+      this.#rows.delete(topic);
+      this.#reach(topic, next);
     }
-    this.#beat = null;
   }
 
   #deliver({ flags, body }: Datagram): void {
@@ -189,8 +207,7 @@ export class Receiver {
   #take(topic: Topic, frame: Frame): void {
     const found = read(frame);
     const { sequence } = found[0]!;
-    if (topic.next > 0) this.#reach(topic, sequence);
-    else if (this.#lost && sequence > 1) this.gaps.push(`${topic.name} before ${sequence}`);
+    this.#reach(topic, sequence);
     const known = this.messages.get(topic.name) ?? new Map<number, Uint8Array>();
     this.messages.set(topic.name, known);
     for (const { sequence, payload } of found) if (sequence >= topic.next) known.set(sequence, payload);
@@ -199,6 +216,7 @@ export class Receiver {
 
   #reach(topic: Topic, next: number): void {
     if (topic.next > 0 && topic.next < next) this.gaps.push(`${topic.name} ${topic.next} to ${next - 1}`);
+    if (topic.next === 0 && this.#lost && next > 1) this.gaps.push(`${topic.name} before ${next}`);
     topic.next = Math.max(topic.next, next);
   }
 

@@ -30,6 +30,8 @@ export class Sender {
   /** What the datagrams of messages carried, the first one first. */
   readonly #sent: { flags: number; body: Uint8Array }[] = [];
   readonly #cookies = new Map<string, Uint8Array>();
+  /** Sessions and counters of what receivers sent. */
+  readonly #came = new Set<string>();
   #answers: Sent[] = [];
   #finishing = false;
 
@@ -67,13 +69,17 @@ export class Sender {
       pack([4, id], [8, born], [8, 1], [8, next], name)
     );
     const beat = control(64, [8, time], this.#epoch, [2, rows.length], ...rows);
-    return [...sent, [this.#control(this.#finishing ? pack(control(65), beat) : beat), null]];
+    return [...sent, [this.#control(this.#finishing ? pack(beat, control(65)) : beat), null]];
   }
 
   /** A datagram of a receiver came. */
   received(bytes: Uint8Array, from: string): void {
     const datagram = this.#session.open(bytes);
-    for (const frame of datagram ? frames(datagram.body) : []) if (frame.type === 66) this.#request(frame, from);
+    if (datagram === null) return;
+    const request = `${datagram.session.toHex()} ${datagram.counter}`;
+    if (this.#came.has(request)) return;
+    this.#came.add(request);
+    for (const frame of frames(datagram.body)) if (frame.type === 66) this.#request(frame, from);
   }
 
   #request(frame: Frame, from: string): void {
