@@ -56,11 +56,9 @@ export class DatagramSubscription implements AsyncDisposable {
       largest,
       // Datagrams go where the connection goes: a name may stand for several addresses.
       onRoute: ({ port, group, session }) => subscription.expect(group, session, addressOf(link.remote!.host, port)),
+      onFail: (error) => subscription.fail(error),
     });
     this.ready = this.#route.ready;
-    link.closed.then((error) => {
-      if (error !== null) subscription.fail(error);
-    });
   }
 
   /** What came, and was asked for, in number. */
