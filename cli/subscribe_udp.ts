@@ -4,9 +4,8 @@
  * @module
  */
 
-import { sealOf } from "../core/encrypted_seal.ts";
+import { DatagramSubscription } from "../core/datagram_subscription.ts";
 import type { Link } from "../core/link.ts";
-import { GroupSubscription } from "../core/group_subscription.ts";
 import type { StartPoint } from "../core/subscription.ts";
 import { platform } from "../transports/platform.ts";
 import { openUdp, udpAddress } from "../transports/udp.ts";
@@ -35,26 +34,16 @@ const silence = 3_000;
  */
 export async function subscribeUdp(command: UdpCommand, link: Link, log: Log, signal: AbortSignal): Promise<Source> {
   const { patterns, from, lagPolicy } = command;
-  // Datagrams go where the connection goes: a name may stand for several addresses.
-  const serverHost = () => link.remote!.host;
-  const own = openUdp(anyAddress(serverHost()), 0);
-  const subscription = new GroupSubscription(platform, { group: [], own }, {
-    group: null,
-    seal: sealOf(platform, null, "receiver"),
+  const { host } = link.remote!;
+  const subscription = new DatagramSubscription(link, openUdp(anyAddress(host), 0), {
     patterns,
-    repair: true,
-    largest: defaultDatagram,
-    log: { link, from },
-    onPause: (paused) => route.pause(paused),
-  });
-  const route = link.route({
-    patterns,
+    from,
     ...(lagPolicy && { lagPolicy }),
     largest: defaultDatagram,
-    onRoute: ({ port, group, session }) => subscription.expect(group, session, udpAddress(serverHost(), port)),
+    addressOf: udpAddress,
   });
   try {
-    const granted = await untilAborted(route.ready, signal);
+    const granted = await untilAborted(subscription.ready, signal);
     if (lagPolicy !== undefined && granted !== lagPolicy) {
       log.warn(`the server grants the lag policy ${granted}, not ${lagPolicy}`);
     }
@@ -62,23 +51,18 @@ export async function subscribeUdp(command: UdpCommand, link: Link, log: Log, si
     await subscription.close();
     throw error;
   }
-  link.closed.then((error) => {
-    if (error !== null) subscription.fail(error);
-  });
   const cancel = platform.after(silence, () => {
     if (subscription.receiver.datagrams > 0) return;
-    log.warn(`no datagram comes from ${serverHost()}: is UDP blocked on the way? Without --udp messages come over TCP`);
+    log.warn(`no datagram comes from ${host}: is UDP blocked on the way? Without --udp messages come over TCP`);
   });
-  return {
-    events: () => subscription.events(),
-    async close() {
-      cancel();
-      route.close();
-      const { datagrams, bytes, requests } = subscription.receiver;
-      log.debug("left", { datagrams, bytes, requests });
-      await subscription.close();
-    },
+  let left: Promise<void> | null = null;
+  const leave = async () => {
+    cancel();
+    await subscription.close();
+    const { datagrams, bytes, requests } = subscription.receiver;
+    log.debug("left", { datagrams, bytes, requests });
   };
+  return { events: () => subscription.events(), close: () => left ??= leave() };
 }
 
 /** The address from which everything can be reached that is of the kind of a host: this machine alone, if it is that. */

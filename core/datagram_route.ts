@@ -22,6 +22,8 @@ export interface RouteOptions {
   readonly largest: number;
   /** Told of each route: the first, and after each reconnect another. */
   readonly onRoute: (route: Route) => void;
+  /** Told when there will be no other: the server refuses, be it after a reconnect, or the link is lost for good. */
+  readonly onFail: (error: Error) => void;
 }
 
 /** What a route needs of its link. */
@@ -102,12 +104,13 @@ export class DatagramRoute {
   }
 
   /**
-   * Nothing will come any more.
+   * Nothing will come any more: for the error, or since the link was closed.
    *
    * @internal
    */
   fail(error: Error | null): void {
     const { endpoint } = this.#link;
     this.#ready.reject(error ?? new TransportError("get datagrams", endpoint, "the link was closed"));
+    if (error !== null) this.#options.onFail(error);
   }
 }

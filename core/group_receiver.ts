@@ -162,8 +162,10 @@ export class GroupReceiver<A> implements SessionOwner {
     this.bytes += end - start;
     if (sender.ended) return;
     const { session } = sender;
-    const { awaitsNames } = session;
+    const { awaitsNames, cookie } = session;
     session.received(bytes, view, start, end - this.#seal.length, now);
+    // The address is new to the sender, as when a NAT has forgotten the way: it goes on here once that is proven.
+    if (session.cookie !== cookie && sender.proofAt !== Infinity) sender.proofAt = now;
     // A heartbeat may be on its way that tells them, and others may be as quick to ask.
     if (session.awaitsNames && !awaitsNames) {
       sender.namesAt = Math.max(sender.namesAt, now + backoff(this.chance(), this.#options.wait));
@@ -177,7 +179,7 @@ export class GroupReceiver<A> implements SessionOwner {
     this.#suspects.expire(now);
     for (const sender of this.#senders.slice()) {
       if (!sender.ended) sender.session.expire(now);
-      const silent = now - sender.heardAt >= silence;
+      const silent = now >= this.#goneAt(sender);
       if (sender.session.finished || silent) this.#end(sender, sender.session.finished);
       if (silent) this.#senders.splice(this.#senders.indexOf(sender), 1);
     }
@@ -205,8 +207,9 @@ export class GroupReceiver<A> implements SessionOwner {
   /** When to call {@linkcode expire} and {@linkcode next}, if nothing comes before. */
   get dueAt(): number {
     let due = this.#options.repair ? this.#suspects.dueAt : Infinity;
-    for (const { session, heardAt, ended, cookieAt, answerAt, namesAt, proofAt } of this.#senders) {
-      due = Math.min(due, heardAt + silence);
+    for (const sender of this.#senders) {
+      const { session, ended, cookieAt, answerAt, namesAt, proofAt } = sender;
+      due = Math.min(due, this.#goneAt(sender));
       if (ended) continue;
       if (!this.#options.repair) due = Math.min(due, session.arrivals.endAt);
       else if (session.cookie === noId) {
@@ -227,19 +230,23 @@ export class GroupReceiver<A> implements SessionOwner {
     const target = sender.name;
     if (cookie === noId) {
       if (now < sender.answerAt || (now < sender.cookieAt && !session.needsCookie)) return 0;
-      sender.answerAt = now + sender.pause;
-      sender.pause = Math.min(session.needsCookie ? urgentPause : longestPause, 2 * sender.pause);
+      sender.answerAt = now + pauseOf(sender);
       return this.#make(bytes, view, sender.from, { target, cookie, nonce, ranges: [], topics: [] });
     }
     const ranges = arrivals.ask(now).map((range) => ({ ...range }));
     const topics = now >= sender.namesAt ? session.unknown(mostNames).map((topic) => ({ topic })) : [];
     if (ranges.length === 0 && topics.length === 0 && now < sender.proofAt) return 0;
-    if (sender.proofAt !== Infinity) sender.proofAt = now + (session.begun ? keepalive : firstPause);
+    if (sender.proofAt !== Infinity) sender.proofAt = now + (session.begun ? keepalive : pauseOf(sender));
     if (topics.length > 0) {
       sender.namesAt = now + sender.namesPause;
       sender.namesPause = Math.min(urgentPause, 2 * sender.namesPause);
     }
     return this.#make(bytes, view, sender.from, { target, cookie, nonce, ranges, topics });
+  }
+
+  /** When a sender that is not heard is gone. The one that was expected stays: it may be the way that is blocked. */
+  #goneAt({ heardAt }: Sender<A>): number {
+    return this.#options.unicast === true ? Infinity : heardAt + silence;
   }
 
   /** What this receiver's requests are sent as. */
@@ -336,4 +343,11 @@ export class GroupReceiver<A> implements SessionOwner {
     this.#platform.random(new Uint8Array(this.#random.buffer));
     return this.#random[0]! / 2 ** 32;
   }
+}
+
+/** How long to wait for the answer to a request without which nothing goes on: longer each time. */
+function pauseOf<A>(sender: Sender<A>): number {
+  const { pause, session } = sender;
+  sender.pause = Math.min(session.needsCookie ? urgentPause : longestPause, 2 * pause);
+  return pause;
 }

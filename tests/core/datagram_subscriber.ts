@@ -30,12 +30,15 @@ export class DatagramServer extends TestServer {
   readonly network: DatagramNetwork;
   #subscribers = 0;
 
-  constructor(options: Omit<Partial<ServerOptions>, "platform"> = {}, seed = 1) {
-    const world = new World(seed);
-    const network = new DatagramNetwork(world, seed);
+  /** @param network another server's, which is closed */
+  constructor(
+    options: Omit<Partial<ServerOptions>, "platform"> = {},
+    seed = 1,
+    network: DatagramNetwork = new DatagramNetwork(new World(seed), seed),
+  ) {
     // Peers do not answer when they are pinged.
     const limits = { idleTimeout: Infinity, ...options.limits };
-    super({ openDatagrams: network.open, ...options, limits }, world);
+    super({ openDatagrams: network.open, ...options, limits }, network.world);
     this.network = network;
   }
 

@@ -1,0 +1,175 @@
+import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
+import { RefusedError } from "../../core/errors.ts";
+import { Follower } from "./datagram_follower.ts";
+import { calm } from "./group_network.ts";
+import { DatagramServer } from "./datagram_subscriber.ts";
+import { addressOf, publisher, serverAddress } from "./world.ts";
+import { KiB } from "./fixtures.ts";
+
+/** Lines for messages of a topic whose texts are their numbers. */
+const numbers = (topic: string, first: number, last: number) =>
+  Array.from({ length: last - first + 1 }, (_, i) => `${topic} ${first + i} ${first + i}`);
+const texts = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => `${first + i}`);
+
+Deno.test("messages come by datagrams, in order; what was before comes over the link if that was asked for", async () => {
+  await using test = new DatagramServer();
+  const from = await publisher(test);
+  await from.publish("a", ...texts(1, 5));
+  await using latest = await Follower.of(test);
+  await using earliest = await Follower.of(test, { from: "earliest" });
+  await using last = await Follower.of(test, { from: { last: 2 } });
+  await from.publish("a", ...texts(6, 9));
+  await from.publish("b", "1");
+  await test.world.run(1_000);
+  assertEquals(latest.lines, [...numbers("a", 6, 9), "b 1 1"]);
+  assertEquals(earliest.lines, [...numbers("a", 1, 9), "b 1 1"]);
+  assertEquals(last.lines, [...numbers("a", 4, 9), "b 1 1"]);
+  for (const { datagrams } of [latest, earliest, last]) assert(datagrams > 3);
+  for (const follower of [latest, earliest, last]) await follower.close();
+  assertEquals(test.server.topics.get("a")!.readers, 0);
+});
+
+Deno.test("a subscription that is refused rejects, and leaves nothing behind", async () => {
+  await using test = new DatagramServer();
+  test.network.taken.add(serverAddress.text);
+  await assertRejects(() => Follower.of(test), RefusedError, "the port is in use");
+});
+
+for (const seconds of [1, 29, 31, 59, 61, 300]) {
+  Deno.test(`datagrams that are blocked for ${seconds} s: everything comes after that, and nothing is reported as lost`, async () => {
+    await using test = new DatagramServer();
+    const from = await publisher(test);
+    await using follower = await Follower.of(test);
+    await from.publish("a", ...texts(1, 3));
+    await test.world.run(100);
+    test.network.blocked = true;
+    await from.publish("a", ...texts(4, 6));
+    await test.world.run(1_000 * seconds);
+    await from.publish("a", "7");
+    await from.publish("b", "1");
+    test.network.blocked = false;
+    await test.world.run(15_000);
+    assertEquals(follower.lines.filter((line) => line.startsWith("a")), numbers("a", 1, 7));
+    assertEquals(follower.lines.filter((line) => line.startsWith("b")), ["b 1 1"]);
+    assertEquals(follower.lines.length, 8);
+  });
+}
+
+Deno.test("datagrams that never came through: once they do, everything since the subscription", async () => {
+  await using test = new DatagramServer();
+  const from = await publisher(test);
+  await from.publish("a", "1");
+  test.network.blocked = true;
+  await using follower = await Follower.of(test);
+  await from.publish("a", "2");
+  await test.world.run(200_000);
+  await from.publish("a", "3");
+  assertEquals(follower.lines, []);
+  test.network.blocked = false;
+  await test.world.run(2_000);
+  assertEquals(follower.lines, numbers("a", 2, 3));
+});
+
+Deno.test("who waits for datagrams that are blocked asks for them now and then, not all the time", async () => {
+  await using test = new DatagramServer();
+  await using follower = await Follower.of(test);
+  await test.world.run(1_000);
+  test.network.blocked = true;
+  test.network.sent.length = 0;
+  await test.world.run(300_000);
+  const asked = test.network.sent.filter(({ from }) => from === follower.port.address.text).length;
+  assert(asked >= 25 && asked <= 400, `${asked}`);
+});
+
+Deno.test("a cookie that gets through where nothing else does is not asked with all the time", async () => {
+  await using test = new DatagramServer();
+  const { carry } = test.network;
+  // Heartbeats, and whatever else is larger than a cookie.
+  test.network.carry = (from, to, bytes) => {
+    if (from.text === serverAddress.text && bytes.length > 90) return;
+    carry.call(test.network, from, to, bytes);
+  };
+  const publishing = await publisher(test);
+  await publishing.publish("a", "1");
+  await using follower = await Follower.of(test);
+  await test.world.run(20_000);
+  assertLess(follower.subscription.receiver.requests, 40);
+});
+
+Deno.test("a NAT that forgets the way: within the keepalive datagrams come again by the new one", async () => {
+  for (const meanwhile of [3, 0]) {
+    await using test = new DatagramServer();
+    const from = await publisher(test);
+    await using follower = await Follower.of(test);
+    await from.publish("a", ...texts(1, 3));
+    await test.world.run(1_000);
+    follower.port.seenAs = addressOf("198.51.100.8", 40_001);
+    await from.publish("a", ...texts(4, 3 + meanwhile));
+    await test.world.run(10_000);
+    const { datagrams } = follower;
+    await test.world.run(3_000);
+    assert(follower.datagrams >= datagrams + 3, "heartbeats come");
+    assertEquals(follower.lines, numbers("a", 1, 3 + meanwhile));
+  }
+});
+
+Deno.test("a link that is cut and made again: everything once, and nothing is reported as lost", async () => {
+  await using test = new DatagramServer();
+  const from = await publisher(test);
+  await using follower = await Follower.of(test);
+  await from.publish("a", ...texts(1, 3));
+  await test.world.run(100);
+  follower.network.down = true;
+  await follower.network.cut();
+  await from.publish("a", ...texts(4, 6));
+  await test.world.run(70_000);
+  await from.publish("a", ...texts(7, 8));
+  follower.network.down = false;
+  await test.world.run(10_000);
+  await from.publish("a", ...texts(9, 10));
+  await test.world.run(1_000);
+  assertEquals(follower.lines, numbers("a", 1, 10));
+});
+
+Deno.test("an unread subscription pauses the server, which goes on when it is read: nothing is lost", async () => {
+  await using test = new DatagramServer({ datagramRate: () => 100_000_000 });
+  const from = await publisher(test);
+  await using follower = await Follower.of(test, { read: false });
+  const text = "x".repeat(60 * KiB);
+  const topic = () => test.server.topics.get("a")!;
+  let count = 0;
+  // Retention must not overtake it, as this is not what is tested.
+  for (; count < 500; count++) {
+    await from.publish("a", text);
+    if (count % 20 === 0) await test.world.run(50);
+  }
+  await test.world.run(5_000);
+  assert(topic().log.firstSequence > 1);
+  let read = 0;
+  let lost = 0;
+  const reading = (async () => {
+    for await (const event of follower.subscription.events()) {
+      if (event.kind === "batch") read += event.count;
+      else if (event.kind === "gap") lost += event.lost;
+    }
+  })();
+  await test.world.run(20_000);
+  assertEquals([read + lost, lost > 0], [count, true]);
+  await follower.close();
+  await reading;
+});
+
+Deno.test("loss, doubles and delays: everything once and in order", async () => {
+  await using test = new DatagramServer();
+  const from = await publisher(test);
+  await using follower = await Follower.of(test);
+  test.network.weather = { loss: 30, doubled: 10, jitter: 20 };
+  for (let i = 1; i <= 300; i++) {
+    await from.publish("a", `${i}`);
+    if (i % 3 === 0) await test.world.run(1);
+  }
+  await test.world.run(5_000);
+  test.network.weather = calm;
+  await test.world.run(5_000);
+  assertEquals(follower.lines, numbers("a", 1, 300));
+});
