@@ -14,7 +14,7 @@ import { at } from "./frame.ts";
 import type { Link } from "./link.ts";
 import { MemoryBudget } from "./memory.ts";
 import { Queue } from "./queue.ts";
-import { type Receiver, RepairedTopic } from "./repaired_topic.ts";
+import { RepairedTopic, type TopicDelivery } from "./repaired_topic.ts";
 import type { StartPoint, Subscription } from "./subscription.ts";
 
 /** Bytes that are held of topics that are behind. What there is no room for comes over the link, too. */
@@ -25,7 +25,7 @@ const mostAtOnce = 32;
 const patience = 30_000;
 
 /** Who gets what comes, from the group or the link. */
-export interface Sink extends Receiver {
+export interface Sink extends TopicDelivery {
   /** Waits until there is room for more; what a group brings does not wait. */
   room(): Promise<void> | null;
   /** Nothing more comes. */
@@ -68,9 +68,7 @@ export class LogRepair {
   async begin(patterns: readonly string[]): Promise<void> {
     if (this.#from === "latest") return;
     for (const pattern of patterns) {
-      const topics = await this.#link.topics(pattern);
-      if (!this.#possible) return;
-      for (const { name, id, next } of topics) {
+      for (const { name, id, next } of await this.#link.topics(pattern)) {
         this.named(name, id);
         const topic = this.#topics.get(name)!;
         if (topic.next === 0 && !topic.behind) this.#repair(topic, this.#from, next - 1, Code.unrepaired);
@@ -155,7 +153,7 @@ export class LogRepair {
     while (this.#active.size < mostAtOnce && !this.#closed) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
-      if (next.topic.behind) this.#run(next.topic, next.from);
+      this.#run(next.topic, next.from);
     }
   }
 
@@ -180,7 +178,7 @@ export class LogRepair {
     topic.next ||= origin.first;
     if (topic.catchUp()) return true;
     for await (const event of subscription.events()) {
-      if (event.kind === "restarted" || !topic.behind) return false;
+      if (event.kind === "restarted") return false;
       if (event.kind === "batch") topic.brought(event);
       else if (event.code === Code.forgotten) topic.giveUp(event.code);
       else topic.lose(event.last, event.code);

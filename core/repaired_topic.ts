@@ -18,7 +18,7 @@ import { Queue } from "./queue.ts";
 const heldOverhead = 700;
 
 /** Who gets what comes, in order. */
-export type Receiver = Pick<TopicEvents, "frame" | "gap">;
+export type TopicDelivery = Pick<TopicEvents, "frame" | "gap">;
 
 /** A frame that is ahead of what is missing. */
 interface HeldFrame {
@@ -40,10 +40,10 @@ export class RepairedTopic {
   #until = 0;
   readonly #held = new Queue<HeldFrame>();
   readonly #budget: MemoryBudget;
-  readonly #receiver: Receiver;
+  readonly #receiver: TopicDelivery;
 
   /** @param budget for what is held */
-  constructor(name: string, id: number, next: number, budget: MemoryBudget, receiver: Receiver) {
+  constructor(name: string, id: number, next: number, budget: MemoryBudget, receiver: TopicDelivery) {
     this.name = name;
     this.id = id;
     this.next = next;

@@ -2,13 +2,18 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { TransportError } from "../../core/errors.ts";
 import { unreadMemory } from "../../core/group_inbox.ts";
 import type { StartPoint } from "../../core/subscription.ts";
-import { KiB, MiB } from "./fixtures.ts";
+import { KiB, MiB, Random } from "./fixtures.ts";
 import { DatagramNet, Multicaster, subscribeGroup } from "./group_ports.ts";
 import { collect, Network } from "./links.ts";
 import { TestServer, turn } from "./world.ts";
 
 /** A server that multicasts, and a subscription to its group with a link to the server. */
-async function linked(from: StartPoint, options: ConstructorParameters<typeof TestServer>[0] = {}) {
+async function linked(
+  from: StartPoint,
+  options: ConstructorParameters<typeof TestServer>[0] = {},
+  // What the group loses is lost at once, unless that is asked for: so it is the log that brings it.
+  repair = false,
+) {
   const test = new TestServer(options);
   const { world } = test;
   const net = new DatagramNet();
@@ -18,8 +23,7 @@ async function linked(from: StartPoint, options: ConstructorParameters<typeof Te
   const foreign: string[] = [];
   const subscribe = () =>
     subscribeGroup(net, world, {
-      // What the group loses is lost at once, so that it is the log that brings it.
-      repair: false,
+      repair,
       log: { link, from },
       onForeign: ({ text }) => foreign.push(text),
     }).subscription;
@@ -182,4 +186,47 @@ Deno.test("group subscription: close() while the log is being read, asked for, o
   network.down = false;
   await world.run(10_000);
   assertEquals(readers(), before);
+});
+
+Deno.test("group subscription: whatever the network loses, and however often the link is cut, all of it comes in order", async () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const random = new Random(seed);
+    await using it = await linked(random.pick(["latest", "earliest"]), {}, random.chance(0.5));
+    const { world, caster, net, network } = it;
+    const subscription = it.subscribe();
+    const got = new Map<string, number>();
+    const told: string[] = [];
+    const reading = (async () => {
+      for await (const event of subscription.events()) {
+        if (event.kind !== "batch") throw new Error(`seed ${seed}: ${JSON.stringify(event)}`);
+        assertEquals(event.sequence, (got.get(event.topic) ?? 0) + 1, `seed ${seed}`);
+        got.set(event.topic, event.sequence + event.count - 1);
+        told.push(event.topic);
+      }
+    })();
+    await world.run(2_000);
+    const topics = ["a", "b", "c"];
+    for (let i = 0; i < 200; i++) {
+      const loss = random.pick([0, 0, 0.1, 0.5, 1]);
+      net.loses = () => random.chance(loss);
+      for (let j = random.below(4); j > 0; j--) {
+        caster.publish(random.pick(topics), random.between(1, 3), random.below(3000));
+      }
+      await world.run(random.pick([0, 1, 5, 60]));
+      if (random.chance(0.03)) await network.cut();
+      network.down = random.chance(0.05);
+    }
+    network.down = false;
+    net.loses = () => false;
+    await world.run(20_000);
+    for (const topic of topics) {
+      const { nextSequence } = it.test.server.topics.get(topic)!.log;
+      assertEquals(got.get(topic), nextSequence - 1, `seed ${seed}: ${topic}`);
+      caster.publish(topic);
+      await world.run(10);
+      assertEquals(told.at(-1), topic, `seed ${seed}: ${topic} is not behind`);
+    }
+    await subscription.close();
+    await reading;
+  }
 });

@@ -59,6 +59,16 @@ Deno.test("log repair: a link that does not come back for long: gaps, and no rep
   it.append("t/1");
   sender.pass("t/1");
   assertEquals(await it.settled(), ["t/1 6", "t/1 7"]);
+  // It is waited for again.
+  network.down = true;
+  await network.cut();
+  it.append("t/1");
+  sender.pass("t/1");
+  await it.world.run(10_000);
+  assertEquals(it.sink.take(), []);
+  network.down = false;
+  await it.world.run(10_000);
+  assertEquals(it.sink.take(), ["t/1 8", "t/1 9"]);
 });
 
 Deno.test("log repair: a server that refuses is a gap", async () => {
@@ -118,6 +128,25 @@ Deno.test("log repair: a topic that comes again while the one before it is misse
   assertEquals(await it.settled(), ["a 1-2 expired", "a 3"]);
 });
 
+Deno.test("log repair: what was read of a topic that came again meanwhile is not given on", async () => {
+  await using it = await Repairing.start("latest", { limits: { retainFor: 1_000, forgetAfter: 5_000 } });
+  const { sender } = it;
+  sender.pass("a");
+  let goOn = () => {};
+  it.sink.onLine = () => it.sink.full ??= new Promise((resolve) => goOn = resolve);
+  for (let i = 0; i < 3; i++) it.append("a");
+  sender.pass("a");
+  for (let i = 0; i < 3; i++) it.append("a");
+  assertEquals(await it.settled(), ["a 1", "a 2"]);
+  await it.world.run(20_000);
+  assertEquals(it.topics.get("a"), undefined);
+  sender.pass("a");
+  assertEquals(it.sink.take(), ["a 3-4 forgotten", "a 5", "a 1"]);
+  it.sink.full = null;
+  goOn();
+  assertEquals(await it.settled(), []);
+});
+
 Deno.test("log repair: a server that was restarted while a repair was under way: a gap, then all of the next life", async () => {
   await using it = await Repairing.start();
   const { sender, network } = it;
@@ -145,79 +174,6 @@ Deno.test("log repair: a server that was restarted while a repair was under way:
     assertEquals(it.lines.filter((line) => line.startsWith(`${name} `)), run(name, 1, 4, " of 2"));
   }
 });
-
-for (const linkFirst of [true, false]) {
-  Deno.test(`log repair: another life of the server: ${linkFirst ? "the link" : "the group"} knows it first`, async () => {
-    await using it = await Repairing.start();
-    const { sender, network } = it;
-    const names = Array.from({ length: 40 }, (_, i) => `t/${i}`);
-    for (const name of names) sender.pass(name);
-    network.down = true;
-    await network.cut();
-    for (const name of names) {
-      it.append(name, 2);
-      sender.pass(name);
-    }
-    const late = it.append("t/0", 2);
-    it.sink.take();
-    const next = await it.restart();
-    for (const name of names) it.append(name, 3, 0, next);
-    if (linkFirst) {
-      network.down = false;
-      await it.world.run(5_000);
-    }
-    const heard = new Heard(it, next);
-    for (const name of names) heard.pass(name);
-    // The one before is still heard, and it has missed something.
-    it.append("t/0", 20);
-    sender.brings("t/0", late);
-    sender.pass("t/0");
-    sender.leave();
-    network.down = false;
-    await it.world.run(10_000);
-    for (const name of names) {
-      const lines = it.lines.filter((line) => line.startsWith(`${name} `));
-      const [old, young] = [
-        lines.filter((line) => !line.endsWith(" of 2")),
-        lines.filter((line) => line.endsWith(" of 2")),
-      ];
-      const rest = name === "t/0" ? ["t/0 5", "t/0 6", "t/0 7-26 unrepaired", "t/0 27"] : [];
-      assertEquals(old, [`${name} 2-3 unrepaired`, `${name} 4`, ...rest]);
-      assertEquals(young, run(name, 1, 4, " of 2"));
-    }
-    it.sink.take();
-    heard.append("t/1");
-    heard.pass("t/1");
-    assertEquals(await it.settled(), run("t/1", 5, 6, " of 2"));
-  });
-}
-
-for (const down of [false, true]) {
-  const what = down ? "while nobody can tell whose it is" : "as soon as it is heard";
-  Deno.test(`log repair: another server than the link's is not repaired, nor mixed up with the link's, ${what}`, async () => {
-    await using it = await Repairing.start();
-    const { sender, network } = it;
-    const other = it.another();
-    it.append("a", 3, 0, other);
-    network.down = down;
-    if (down) await network.cut();
-    sender.pass("a", 50);
-    const foreign = new Heard(it, other);
-    foreign.pass("a", 2);
-    foreign.append("a", 2);
-    foreign.pass("a");
-    it.append("a");
-    sender.pass("a");
-    network.down = false;
-    await it.world.run(10_000);
-    const lines = it.sink.take();
-    const theirs = [...run("a", 4, 5, " of 2"), "a 6-7 unrepaired", "a 8 of 2"];
-    // What may be another life of the link's server is to come from its beginning.
-    if (down) theirs.unshift("a 4-0 unrepaired");
-    assertEquals(lines.filter((line) => theirs.includes(line)), theirs);
-    assertEquals(lines.filter((line) => !theirs.includes(line)), run("a", 1, 52));
-  });
-}
 
 Deno.test("log repair: a link that is lost before it could tell what there is", async () => {
   await using it = await Repairing.start("earliest");
@@ -282,4 +238,26 @@ Deno.test("log repair: a server that does not answer, or not with what is missin
     assertEquals(it.sink.take(), ["a 6"]);
     await it.end();
   }
+});
+
+Deno.test("log repair: a server that is slow is waited for as long as it brings something", async () => {
+  const it = await behind();
+  it.announced();
+  it.confirmed();
+  for (const sequence of [2, 3, 4]) {
+    await it.world.run(28_000);
+    it.delivers(sequence);
+    await it.world.run(1_000);
+  }
+  assertEquals(it.sink.take(), ["a 2", "a 3", "a 4", "a 5"]);
+  await it.end();
+});
+
+Deno.test("log repair: closed, it waits for no server", async () => {
+  const it = await behind();
+  const { timers } = it.world;
+  it.logs.close();
+  await turn();
+  assertEquals([it.world.timers, it.sink.take()], [timers - 1, ["a 2-4 unrepaired", "a 5"]]);
+  await it.end();
 });

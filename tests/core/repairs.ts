@@ -19,6 +19,8 @@ export class Received implements Sink {
   lines: string[] = [];
   /** Set while there is no room for more. */
   full: Promise<void> | null = null;
+  /** How often it was said that nothing more comes. */
+  closed = 0;
   /** Told of everything. */
   onLine: () => void = () => {};
   readonly #batch = new Batch();
@@ -44,7 +46,9 @@ export class Received implements Sink {
     return this.full;
   }
 
-  close(): void {}
+  close(): void {
+    this.closed++;
+  }
 
   /** What came since the last look. */
   take(): string[] {
@@ -218,6 +222,7 @@ export async function behind() {
   return {
     world,
     sink,
+    logs,
     brings,
     announced: (topic = 1) =>
       peer.push(controlFrame(announce, { subscription, topic, ordinal: topic, sequence: 2, name: "a" })),
