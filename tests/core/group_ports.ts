@@ -153,7 +153,8 @@ export class Multicaster implements AsyncDisposable {
   /** Dies. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#transmitter[Symbol.dispose]();
-    await this.#running;
+    // It may wait for the next turn.
+    await this.test.world.wait(this.#running);
   }
 }
 
