@@ -1,5 +1,6 @@
 /**
- * What receivers have asked for again: in which order it goes, and to whom.
+ * What receivers have asked for again: in which order it goes, and to whom. They take turns: who has missed much does not hold
+ * up what others need.
  *
  * The first who asks gets its repair alone. When a second one asks for the same, before it went or soon after, it goes to
  * the whole group, and for a while whoever asks then is answered already.
@@ -26,15 +27,13 @@ interface Repair<A> {
   sentAt: number;
 }
 
-/** Repairs in the order in which they were asked for. `A` is an address, compared by `===` of its text. */
+/** Repairs, of each receiver in the order in which it asked for them. `A` is an address, compared by `===` of its text. */
 export class RepairQueue<A extends { readonly text: string }> {
   readonly #repairs = new Map<number, Repair<A>>();
-  readonly #waiting = new Queue<Repair<A>>();
-
+  /** Those that wait, by the address of who asked, in turn. One that two asked for stands twice. */
+  readonly #waiting = new Map<string, Queue<Repair<A>>>();
   /** How many datagrams wait to be sent again. */
-  get length(): number {
-    return this.#waiting.length;
-  }
+  length = 0;
 
   /**
    * Somebody asks.
@@ -51,12 +50,21 @@ export class RepairQueue<A extends { readonly text: string }> {
 
   /** What goes next, and to whom; `null` for nothing. */
   shift(now: number): { readonly number: number; readonly to: A | null } | null {
-    const repair = this.#waiting.shift();
-    if (repair === undefined) return null;
-    repair.waiting = false;
-    repair.sentAt = now;
-    this.#forgetOld(now);
-    return repair;
+    for (const [asker, queue] of this.#waiting) {
+      let repair = queue.shift();
+      // What is left of those that went when it was another's turn.
+      while (repair !== undefined && !repair.waiting) repair = queue.shift();
+      // To the end of the turn, if there is more.
+      this.#waiting.delete(asker);
+      if (queue.length > 0) this.#waiting.set(asker, queue);
+      if (repair === undefined) continue;
+      repair.waiting = false;
+      repair.sentAt = now;
+      this.length--;
+      this.#forgetOld(now);
+      return repair;
+    }
+    return null;
   }
 
   #ask(number: number, from: A, now: number): boolean {
@@ -64,22 +72,29 @@ export class RepairQueue<A extends { readonly text: string }> {
     const recent = known !== undefined && (known.waiting || now - known.sentAt < together);
     if (!recent) {
       if (this.length >= mostWaiting) return false;
-      const repair = { number, to: from, waiting: true, sentAt: 0 };
+      const repair = { number, to: from, waiting: false, sentAt: 0 };
       // Anew, so that the map is in the order of the newest requests.
       this.#repairs.delete(number);
       this.#repairs.set(number, repair);
-      this.#waiting.push(repair);
+      this.#push(repair, from);
       return true;
     }
     if (known.to === null) return known.waiting;
     const another = known.to.text !== from.text;
+    if (!another && known.waiting) return true;
+    if (!known.waiting && this.length >= mostWaiting) return false;
     if (another) known.to = null;
-    if (!known.waiting) {
-      if (this.length >= mostWaiting) return false;
-      known.waiting = true;
-      this.#waiting.push(known);
-    }
+    this.#push(known, from);
     return true;
+  }
+
+  /** It waits for the turn of who asks for it: that may be a second one. */
+  #push(repair: Repair<A>, { text }: A): void {
+    let queue = this.#waiting.get(text);
+    if (queue === undefined) this.#waiting.set(text, queue = new Queue());
+    queue.push(repair);
+    if (!repair.waiting) this.length++;
+    repair.waiting = true;
   }
 
   #forgetOld(now: number): void {

@@ -1,10 +1,10 @@
+// What losses cost a multicast group: requests, repairs, and time of those who lose nothing.
+
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess, assertLessOrEqual } from "@std/assert";
 import { KiB, MiB } from "./fixtures.ts";
 import { calm, cutOff, largest } from "./group_network.ts";
 import { flood, GroupWorld, totals } from "./group_world.ts";
 import { WorldReceiver } from "./group_world_receiver.ts";
-
-// What losses cost a multicast group: requests, repairs, and time of those who lose nothing.
 
 const roomy = { retain: 64 * MiB, memory: 512 * MiB };
 
@@ -59,6 +59,21 @@ Deno.test("a gap costs few requests, too, while as much comes as can be sent", (
   assertEquals(totals(world)[0]!.lost, 0);
   assertGreater(world.sender.counts.repaired, 4000);
   assertLessOrEqual(requestsOf(world) - before, world.sender.counts.repaired / 50);
+});
+
+Deno.test("100 single losses cost at most a request each", () => {
+  const world = settled({ seed: 3, limits: roomy });
+  const before = requestsOf(world);
+  const missed = () => [...world.receivers[0]!.group.sessions.values()][0]!.arrivals.missed;
+  for (let i = 0; missed() < 100; i++) {
+    world.weather = i % 10 === 5 ? cutOff : calm;
+    world.publish("a", 5);
+    world.run(10);
+  }
+  world.weather = calm;
+  catchUp(world);
+  assertEquals([totals(world)[0]!.lost, world.sender.counts.repaired], [0, missed()]);
+  assertLessOrEqual(requestsOf(world) - before, missed());
 });
 
 Deno.test("fifty receivers that lose the same datagram ask a few times, and are repaired together", () => {
@@ -122,6 +137,18 @@ Deno.test("who needs a cookie asks for it five times a second, and seldom who do
   assert(asked >= 45 && asked <= 60, `${asked}`);
 });
 
+Deno.test("a receiver that loses nine of ten does not stop the others", () => {
+  const got = [0, 90].map((loss) => {
+    const world = settled({ seed: 1, receivers: 4, rate: 1_000_000, limits: { ...roomy, retain: 8 * MiB } });
+    world.receivers[3]!.weather = { ...calm, loss };
+    flood(world, 3000);
+    const others = totals(world).slice(0, 3);
+    assert(others.every(({ lost }) => lost === 0));
+    return Math.min(...others.map(({ got }) => got));
+  }) as [number, number];
+  assertGreater(got[1], got[0] / 16);
+});
+
 Deno.test("a receiver that is paused for a second gets everything, and the others do not wait for it", () => {
   const world = settled({ seed: 3, receivers: 3, limits: roomy });
   const before = requestsOf(world);
@@ -134,6 +161,27 @@ Deno.test("a receiver that is paused for a second gets everything, and the other
   assertLess(catchUp(world), 2000);
   assertEquals(totals(world), Array(3).fill({ got: 25_001, lost: 0 }));
   assertLessOrEqual(requestsOf(world) - before, 15);
+});
+
+Deno.test("a receiver that has missed much does not hold up what others need", () => {
+  const world = settled({ seed: 20, receivers: 2, rate: 200_000, limits: roomy });
+  const [one, other] = world.receivers as [WorldReceiver, WorldReceiver];
+  other.weather = cutOff;
+  for (let i = 0; i < 400; i++) {
+    world.publish("a", 10);
+    world.run(10);
+  }
+  other.weather = null;
+  // It asks for the most that may be on the way, which takes seconds.
+  world.run(500);
+  one.weather = cutOff;
+  world.publish("a", 1);
+  world.run(10);
+  one.weather = null;
+  world.run(500);
+  assertEquals(one.messages.get("a")!.next, world.topic("a").log.nextSequence);
+  assertLess(other.messages.get("a")!.next, world.topic("a").log.nextSequence);
+  catchUp(world);
 });
 
 /** The most bytes of some datagrams that went within a second. */
