@@ -1,10 +1,10 @@
+// How receivers of a multicast group come to know its senders, and how sessions end.
+
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { GroupReceiver } from "../../core/group_receiver.ts";
 import { viewOf } from "./fixtures.ts";
 import { calm, cutOff, group } from "./group_network.ts";
 import { GroupWorld, totals, traffic } from "./group_world.ts";
-
-// How receivers of a multicast group come to know its senders, and how sessions end.
 
 Deno.test("one who joins late begins where it joined, and misses nothing from there on", () => {
   const world = new GroupWorld({ seed: 8, weather: { loss: 5, doubled: 1, jitter: 3 } });

@@ -1,3 +1,5 @@
+// What strangers can do to a multicast group, and what they cannot.
+
 import { assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
 import { noId, writeU64 } from "../../core/bytes.ts";
@@ -9,8 +11,6 @@ import { GroupReceiver } from "../../core/group_receiver.ts";
 import { blankFrame, KiB, MiB, Random, viewOf, VirtualPlatform } from "./fixtures.ts";
 import { calm, cutOff, group, largest } from "./group_network.ts";
 import { GroupWorld } from "./group_world.ts";
-
-// What strangers can do to a multicast group, and what they cannot.
 
 Deno.test("who has no cookie gets none of what it asks for, and what it gets is smaller than what it sent", () => {
   const world = new GroupWorld({ seed: 9 });
