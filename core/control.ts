@@ -190,16 +190,30 @@ export const drain = control("drain", { timeout: "u32" });
 /** The last frame of a session. */
 export const close = control("close", { code: "u16", why: "text" });
 
-/** Asks for the topics that match any of the patterns by datagrams, from the next message on: at most `largest` bytes each. */
+/**
+ * Asks for the topics that match any of the patterns by datagrams of at most `largest` bytes, from the next message on;
+ * topics that were created after the ordinal `since` are wanted from their first.
+ */
 export const datagrams = control("datagrams", {
   subscription: "u32",
   policy: "u8",
   largest: "u16",
+  since: "u64",
   patterns: [{ pattern: "text" }],
 });
 
-/** Answer to DATAGRAMS: the server's port that they come from, their group id and the id of their session. */
-export const route = control("route", { subscription: "u32", policy: "u8", port: "u16", group: "u32", session: "id" });
+/**
+ * Answer to DATAGRAMS: the server's port that they come from, their group id and the id of their session; and the ordinal of
+ * the newest topic.
+ */
+export const route = control("route", {
+  subscription: "u32",
+  policy: "u8",
+  port: "u16",
+  group: "u32",
+  session: "id",
+  ordinal: "u64",
+});
 
 /** Every control frame, in the order of their types. */
 export const controls: readonly Control<Fields>[] = [

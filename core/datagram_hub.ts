@@ -26,6 +26,8 @@ export interface DeliveryOptions {
   readonly patterns: readonly Pattern[];
   /** Bytes of the largest datagram. */
   readonly largest: number;
+  /** Topics that were created after this ordinal are wanted from their first message on, others from the next. */
+  readonly since: number;
   /** Whether publishers are held rather than that retention overtakes it. */
   readonly wait: boolean;
 }
@@ -37,6 +39,8 @@ export interface DeliverySource {
   readonly group: number;
   /** Id of the session, in hexadecimal. Who has not been told it cannot ask for anything. */
   readonly session: string;
+  /** Of the newest topic when it began. */
+  readonly ordinal: number;
 }
 
 /** One subscription that is delivered by datagrams, from when its subscriber has proven its address. */
@@ -129,20 +133,20 @@ export class DatagramHub implements Disposable {
    * @returns `null` when there is no memory for it
    * @throws {TransportError} when there is no port to be had
    */
-  deliver({ at, patterns, largest, wait }: DeliveryOptions): Delivery | null {
+  deliver({ at, ...wanted }: DeliveryOptions): Delivery | null {
     const port = this.#portAt(at);
     const { inputs } = this.#topics;
-    const memory = deliveryMemory + largest;
+    const memory = deliveryMemory + wanted.largest;
     if (!inputs.reserve(memory)) return null;
     const group = this.#nextGroup++;
     const session = new Uint8Array(idLength);
     this.#platform.random(session);
     const seal = checksumSeal(this.#platform);
     const rate = this.#options.rate(at);
-    const options = { group, session, patterns, largest, rate, wait, unicast: true };
+    const options = { group, session, ...wanted, rate, unicast: true };
     const sender = new GroupSender<Address>(this.#platform, this.#topics, seal, options);
     const transmitter = new GroupTransmitter(this.#platform, sender, port.part(group), null);
-    const source = { port: port.address.port, group, session: hex(session) };
+    const source = { port: port.address.port, group, session: hex(session), ordinal: this.#topics.ordinal };
     const release = () => inputs.release(memory);
     return new Delivery(source, sender, transmitter, release, (error) => this.#options.onBug(at, error));
   }

@@ -9,9 +9,10 @@ import type { Code } from "./codes.ts";
 import * as frames from "./control.ts";
 import { Policy } from "./control.ts";
 import { RefusedError, TransportError } from "./errors.ts";
+import { largestSequence } from "./limits.ts";
 
 /** Where a server sends from, and as whom. */
-export type Route = Omit<ValuesOf<typeof frames.route>, "subscription" | "policy">;
+export type Route = Pick<ValuesOf<typeof frames.route>, "port" | "group" | "session">;
 
 /** What is asked for. */
 export interface RouteOptions {
@@ -20,8 +21,11 @@ export interface RouteOptions {
   readonly lagPolicy?: "skip" | "disconnect" | "wait";
   /** Bytes of the largest datagram. */
   readonly largest: number;
-  /** Told of each route: the first, and after each reconnect another. */
-  readonly onRoute: (route: Route) => void;
+  /**
+   * Told of each route: the first, and after each reconnect another. `restarted`: it is of another life of the server, or of
+   * another server, than the one before.
+   */
+  readonly onRoute: (route: Route, restarted: boolean) => void;
   /** Told when there will be no other: the server refuses, be it after a reconnect, or the link is lost for good. */
   readonly onFail: (error: Error) => void;
 }
@@ -44,6 +48,11 @@ export class DatagramRoute {
   readonly #options: RouteOptions;
   readonly #ready = Promise.withResolvers<"skip" | "wait">();
   #paused = false;
+  /** Of the server that was asked, and of the one that the last route was of; empty before there was one. */
+  #asked = "";
+  #epoch = "";
+  /** Topics of that one that were created after this ordinal are wanted from their first message on. */
+  #since = largestSequence;
 
   /** @internal */
   constructor(link: RoutingLink, id: number, options: RouteOptions) {
@@ -72,12 +81,14 @@ export class DatagramRoute {
    *
    * @internal
    */
-  connected(session: ClientSession): void {
+  connected(session: ClientSession, epoch: string): void {
     const { patterns, lagPolicy, largest } = this.#options;
+    this.#asked = epoch;
     session.send(frames.datagrams, {
       subscription: this.id,
       policy: Policy[lagPolicy ?? "server"],
       largest,
+      since: this.#restarted ? 0 : this.#since,
       patterns: patterns.map((pattern) => ({ pattern })),
     });
     if (this.#paused) session.send(frames.pause, { subscription: this.id });
@@ -88,8 +99,12 @@ export class DatagramRoute {
    *
    * @internal
    */
-  routed({ policy, port, group, session }: ValuesOf<typeof frames.route>): void {
-    this.#options.onRoute({ port, group, session });
+  routed({ policy, port, group, session, ordinal }: ValuesOf<typeof frames.route>): void {
+    const restarted = this.#restarted;
+    if (restarted) this.#since = 0;
+    else if (this.#epoch === "") this.#since = ordinal;
+    this.#epoch = this.#asked;
+    this.#options.onRoute({ port, group, session }, restarted);
     this.#ready.resolve(policy === Policy.wait ? "wait" : "skip");
   }
 
@@ -112,5 +127,10 @@ export class DatagramRoute {
     const { endpoint } = this.#link;
     this.#ready.reject(error ?? new TransportError("get datagrams", endpoint, "the link was closed"));
     if (error !== null) this.#options.onFail(error);
+  }
+
+  /** Whether the server that was asked is not the one that the last route was of. */
+  get #restarted(): boolean {
+    return this.#epoch !== "" && this.#asked !== this.#epoch;
   }
 }

@@ -55,7 +55,8 @@ export class DatagramSubscription implements AsyncDisposable {
       ...(lagPolicy && { lagPolicy }),
       largest,
       // Datagrams go where the connection goes: a name may stand for several addresses.
-      onRoute: ({ port, group, session }) => subscription.expect(group, session, addressOf(link.remote!.host, port)),
+      onRoute: ({ port, group, session }, restarted) =>
+        subscription.expect(group, session, addressOf(link.remote!.host, port), restarted),
       onFail: (error) => subscription.fail(error),
     });
     this.ready = this.#route.ready;

@@ -45,15 +45,18 @@ export class GroupCursor implements GuardedReader {
   /** Whether it stands in the queue of its group. Set by that alone. */
   queued = false;
   waitIndex = -1;
-  /** Which number the group's next datagram had when the topic joined it, and the first sequence to be sent. */
+  /** Which number the group's next datagram had when the topic joined it, and the first sequence that was to be sent. */
   readonly born: number;
   readonly start: number;
 
-  /** @param sequence of the first message to send */
-  constructor(owner: CursorOwner, topic: Topic, born: number, sequence: number) {
+  /**
+   * @param sequence of the first message to send
+   * @param start of the first that was to be sent: those between are told to be missing
+   */
+  constructor(owner: CursorOwner, topic: Topic, born: number, sequence: number, start: number = sequence) {
     this.topic = topic;
     this.born = born;
-    this.start = sequence;
+    this.start = start;
     this.#owner = owner;
     this.#cursor = new Cursor(topic.log, sequence);
     topic.readers++;

@@ -58,6 +58,12 @@ export class GroupInbox {
     this.#arrived();
   }
 
+  /** The server was restarted. */
+  restart(): void {
+    this.inbox.restart();
+    this.#arrived();
+  }
+
   /** Part of it was read: there may be room for what waits. */
   goOn(): void {
     for (const source of this.#sources) source.tell();

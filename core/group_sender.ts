@@ -77,6 +77,11 @@ export interface GroupSenderOptions {
    * long as it goes on asking.
    */
   readonly unicast?: boolean;
+  /**
+   * Of topics that were created after this ordinal the receiver is told that everything was to come: what was before is
+   * missing. Without it, topics that are there are to come from the next message on.
+   */
+  readonly since?: number;
   /** Told of messages that were not sent, since retention was faster than the rate. */
   readonly onLagged?: (topic: string, first: number, last: number) => void;
 }
@@ -168,7 +173,11 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#repairPacer = new Pacer(repairs - repairBurst, repairBurst, now);
     this.#heartbeat = new Heartbeat(largest, rate * beatShare, now);
     this.#askedAt = this.#adaptAt = this.movedAt = now;
-    for (const topic of topics.matching(this.patterns)) this.#join(topic, topic.log.nextSequence);
+    const { since = Infinity } = options;
+    for (const topic of topics.matching(this.patterns)) {
+      const { nextSequence } = topic.log;
+      this.#join(topic, nextSequence, topic.ordinal > since ? 1 : undefined);
+    }
     topics.addInterest(this);
   }
 
@@ -334,8 +343,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     return this.#replays.accept(hex(session), readU64(view, start + inDatagram.counter)) ? null : "repeated";
   }
 
-  #join(topic: Topic, sequence: number): void {
-    const cursor = new GroupCursor(this, topic, this.#packer.next, sequence);
+  #join(topic: Topic, sequence: number, start?: number): void {
+    const cursor = new GroupCursor(this, topic, this.#packer.next, sequence, start);
     this.#cursors.set(topic, cursor);
     this.#table.add(cursor);
     // The sooner receivers know it, the less they have to keep.

@@ -83,6 +83,8 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
   #arrived: (() => void) | null = null;
   #left = false;
   #paused = false;
+  /** Whether a sender has told of its topics. */
+  #heard = false;
   #error: Error | null = null;
   readonly #running: Promise<void>;
 
@@ -122,10 +124,20 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
     this.#running = this.#listener.run().catch((error) => this.fail(error));
   }
 
-  /** From now on a session is heard that sends to this subscription alone: see {@linkcode GroupReceiver.expect}. */
-  expect(group: number, session: string, from: Address): void {
+  /**
+   * From now on a session is heard that sends to this subscription alone: see {@linkcode GroupReceiver.expect}.
+   *
+   * @param restarted whether it is of another life of the server than the one before
+   */
+  expect(group: number, session: string, from: Address, restarted: boolean): void {
+    // Of which topics there were before nobody has told.
+    const unheard = this.receiver.sessions.size > 0 && !this.#heard && this.#options.log?.from === "latest";
     this.receiver.expect(group, unhex(session), from, this.#platform.now());
     this.#listener.attend();
+    if (restarted) {
+      this.#heard = true;
+      this.#inbox.restart();
+    } else if (unheard) this.#inbox.miss(this.patterns.join(" "), Code.senderLost);
   }
 
   /** Bytes received and not read. */
@@ -209,6 +221,7 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
     let repair: LogRepair | null = null;
     return {
       epoch: (epoch) => {
+        this.#heard = true;
         if (this.#logs === null) return;
         if (!this.#logs.mayReach(epoch)) this.#options.onForeign?.(from);
         repair = this.#logs.join(epoch);

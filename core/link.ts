@@ -202,7 +202,7 @@ export class Link implements AsyncDisposable {
     const route = new DatagramRoute(this, this.#nextId++, options);
     if (this.#ended) route.fail(this.#lostError("get datagrams from", "the link is closed"));
     else this.#routes.set(route.id, route);
-    if (this.session) route.connected(this.session);
+    if (this.session) route.connected(this.session, this.#welcome!.epoch);
     return route;
   }
 
@@ -373,7 +373,7 @@ export class Link implements AsyncDisposable {
     }
     this.publisher.connected(session, welcome);
     for (const subscription of this.#subscriptions.values()) subscription.connected(session, welcome.epoch);
-    for (const route of this.#routes.values()) route.connected(session);
+    for (const route of this.#routes.values()) route.connected(session, welcome.epoch);
     connected();
   }
 

@@ -125,12 +125,12 @@ export class ServerDeliveries {
   }
 
   #begin(request: Values<typeof frames.datagrams.fields>, { hub, at }: DeliveryRoute): void {
-    const { subscription, largest } = request;
+    const { subscription, largest, since } = request;
     const asked = request.policy === Policy.server ? this.#defaultPolicy : request.policy;
     // One that falls behind sees it by the numbers of what comes: there is nothing to disconnect.
     const policy = asked === Policy.wait ? Policy.wait : Policy.skip;
     const patterns = request.patterns.map(({ pattern }) => new Pattern(pattern));
-    const delivery = hub.deliver({ at, patterns, largest, wait: policy === Policy.wait });
+    const delivery = hub.deliver({ at, patterns, largest, since, wait: policy === Policy.wait });
     if (delivery === null) {
       this.#fail(subscription, Code.noDatagrams, "there is no memory for it");
       return;

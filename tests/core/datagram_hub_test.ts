@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { noId } from "../../core/bytes.ts";
 import { Code } from "../../core/codes.ts";
 import { datagrams, Policy, unsubscribe } from "../../core/control.ts";
+import { largestSequence } from "../../core/limits.ts";
 import { type MemoryPort, requestDatagram, seenDatagram } from "./datagram_network.ts";
 import { DatagramServer, type DatagramSubscriber, textsOf, wanting } from "./datagram_subscriber.ts";
 import { addressOf, idOf, publisher, serverAddress } from "./world.ts";
@@ -31,6 +32,23 @@ Deno.test("nothing is sent to anybody before it asks; then a cookie; and with th
   assertEquals(came[0]!.frames.map(({ frame }) => frame), ["BEAT"], "the names come before what has them");
   assertEquals(textsOf(came), ["1", "2"]);
   assertEquals(came.filter(({ numbered }) => numbered).map(({ number }) => number), [1]);
+});
+
+Deno.test("topics are to come from the next message on, those that were created after `since` from their first", async () => {
+  await using test = new DatagramServer();
+  const from = await publisher(test);
+  await from.publish("a", "1", "2");
+  await from.publish("b", "1", "2", "3");
+  for (
+    const [since, starts] of [[largestSequence, [3, 4]], [2, [3, 4]], [1, [3, 1]], [0, [1, 1]]] as [number, number[]][]
+  ) {
+    const one = await test.subscriber({ since });
+    await one.prove();
+    const [beat] = one.came().flatMap(({ frames }) => frames);
+    const rows = beat!.topics as { start: number; next: number }[];
+    assertEquals(rows.map(({ start }) => start), starts);
+    assertEquals(rows.map(({ next }) => next), [3, 4], "none of them is sent again");
+  }
 });
 
 Deno.test("a cookie is smaller than what asked for it, and a datagram of many requests gets one", async () => {

@@ -4,25 +4,26 @@ import { close, failed, Policy, route } from "../../core/control.ts";
 import type { Route, RouteOptions } from "../../core/datagram_route.ts";
 import { RefusedError, TransportError } from "../../core/errors.ts";
 import { FrameType } from "../../core/frame.ts";
+import { largestSequence } from "../../core/limits.ts";
 import type { Link } from "../../core/link.ts";
 import { PlayedServer } from "./links.ts";
 import { idOf, turn, World } from "./world.ts";
 
 const told: Route = { port: 7070, group: 5, session: idOf(9) };
 const refusal = { request: 1, kind: FrameType.datagrams, code: Code.noDatagrams, why: "the port is in use" };
-const granted = { subscription: 1, policy: Policy.skip, ...told };
+const granted = { subscription: 1, policy: Policy.skip, ...told, ordinal: 12 };
 
 /** A link to a server that the test plays, and a route over it. */
 async function setUp(options: Partial<RouteOptions> = {}) {
   const world = new World();
   const server = new PlayedServer();
   const link = await server.open(world);
-  const routes: Route[] = [];
+  const routes: (Route & { readonly restarted?: boolean })[] = [];
   const failures: string[] = [];
   const made = link.route({
     patterns: ["a/#", "b"],
     largest: 1400,
-    onRoute: (route) => void routes.push(route),
+    onRoute: (route, restarted) => void routes.push(restarted ? { ...route, restarted } : route),
     onFail: ({ message }) => void failures.push(message),
     ...options,
   });
@@ -51,7 +52,7 @@ Deno.test("a route asks for what it was made for, and is ready when the server h
   const { world, server, link, routes, made } = await setUp({ lagPolicy: "wait" });
   const patterns = [{ pattern: "a/#" }, { pattern: "b" }];
   assertEquals(server.peer.frames(), [
-    { frame: "DATAGRAMS", subscription: 1, policy: Policy.wait, largest: 1400, patterns },
+    { frame: "DATAGRAMS", subscription: 1, policy: Policy.wait, largest: 1400, since: largestSequence, patterns },
   ]);
   assertEquals(routes, []);
   await server.peer.request(route, { ...granted, policy: Policy.wait });
@@ -120,6 +121,33 @@ Deno.test("a new connection gets a new route, paused if the one before was", asy
   await server.peer.reset();
   made.pause(true);
   made.pause(false);
+  await end(world, server, link);
+});
+
+Deno.test("of topics that were created since the first route everything is wanted; of another life of the server, of all", async () => {
+  const { world, server, link, routes } = await setUp();
+  const since = () => server.peer.named("DATAGRAMS").map(({ since }) => since);
+  assertEquals(since(), [largestSequence]);
+  // What was never answered has not begun.
+  await reconnect(world, server);
+  assertEquals(since(), [largestSequence]);
+  await server.peer.request(route, granted);
+  for (const ordinal of [15, 17]) {
+    await reconnect(world, server);
+    assertEquals(since(), [12]);
+    await server.peer.request(route, { ...granted, ordinal });
+  }
+  assertEquals(routes, [told, told, told]);
+  for (let attempt = 0; attempt < 2; attempt++) {
+    await reconnect(world, server, idOf(100));
+    assertEquals(since(), [0]);
+  }
+  await server.peer.request(route, { ...granted, ordinal: 2 });
+  assertEquals(routes.slice(3), [{ ...told, restarted: true }]);
+  await reconnect(world, server, idOf(100));
+  assertEquals(since(), [0]);
+  await server.peer.request(route, { ...granted, ordinal: 3 });
+  assertEquals(routes.slice(4), [told]);
   await end(world, server, link);
 });
 

@@ -5,6 +5,7 @@ import { noId } from "../../core/bytes.ts";
 import { datagrams, Policy, type route, type Values } from "../../core/control.ts";
 import type { Address } from "../../core/datagram_port.ts";
 import type { repair } from "../../core/group_frames.ts";
+import { largestSequence } from "../../core/limits.ts";
 import type { ServerOptions } from "../../core/server.ts";
 import {
   DatagramNetwork,
@@ -22,6 +23,7 @@ export const wanting: Values<typeof datagrams.fields> = {
   subscription: 1,
   policy: Policy.server,
   largest: 1400,
+  since: largestSequence,
   patterns: [{ pattern: "#" }],
 };
 

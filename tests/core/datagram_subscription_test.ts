@@ -131,6 +131,95 @@ Deno.test("a link that is cut and made again: everything once, and nothing is re
   assertEquals(follower.lines, numbers("a", 1, 10));
 });
 
+Deno.test("a topic that was born while the link was cut comes from its first message on; an older one does not", async () => {
+  await using test = new DatagramServer();
+  const from = await publisher(test);
+  await from.publish("old", ...texts(1, 5));
+  await from.publish("other", "1");
+  await using follower = await Follower.of(test);
+  await test.world.run(100);
+  follower.network.down = true;
+  await follower.network.cut();
+  await from.publish("new", ...texts(1, 3));
+  await from.publish("old", "6");
+  follower.network.down = false;
+  await test.world.run(10_000);
+  await from.publish("new", "4");
+  await test.world.run(1_000);
+  const of = (topic: string) => follower.lines.filter((line) => line.startsWith(topic));
+  assertEquals([of("old"), of("new"), of("other")], [numbers("old", 6, 6), numbers("new", 1, 4), []]);
+});
+
+Deno.test("a topic that was born while the link was cut, and of which too little is kept: what is missing is reported", async () => {
+  await using test = new DatagramServer({ limits: { retain: 4 * KiB } });
+  const from = await publisher(test);
+  await using follower = await Follower.of(test);
+  await test.world.run(100);
+  follower.network.down = true;
+  await follower.network.cut();
+  await from.publish("new", ...Array(40).fill("x".repeat(500)));
+  follower.network.down = false;
+  await test.world.run(10_000);
+  const { firstSequence } = test.server.topics.get("new")!.log;
+  assert(firstSequence > 10);
+  assertEquals(follower.lines[0], `new 1-${firstSequence - 1} expired`);
+  assertEquals(follower.lines.length, 1 + 40 - firstSequence + 1);
+});
+
+Deno.test("a link that was cut before a datagram came through: what was missed meanwhile is not passed over in silence", async () => {
+  await using test = new DatagramServer();
+  const from = await publisher(test);
+  await from.publish("a", "1");
+  test.network.blocked = true;
+  await using follower = await Follower.of(test);
+  await from.publish("a", "2");
+  await test.world.run(5_000);
+  await follower.network.cut();
+  await test.world.run(5_000);
+  test.network.blocked = false;
+  await from.publish("a", "3");
+  await test.world.run(15_000);
+  assertEquals(follower.lines, ["# 0-0 sender-lost", "a 3 3"]);
+});
+
+Deno.test("a server that is started anew: that is told, then everything that it has", async () => {
+  await using test = new DatagramServer();
+  const from = await publisher(test);
+  await using second = new DatagramServer({}, 2, test.network);
+  await using follower = await Follower.of(test);
+  await from.publish("a", ...texts(1, 3));
+  await test.world.run(100);
+  follower.network.down = true;
+  test.server.close();
+  await test.world.run(1_000);
+  follower.network.target = second;
+  const again = await publisher(second);
+  await again.publish("a", ...texts(1, 2));
+  await again.publish("b", "1");
+  follower.network.down = false;
+  await test.world.run(10_000);
+  await again.publish("a", "3");
+  await test.world.run(1_000);
+  assertEquals(follower.lines.slice(0, 4), [...numbers("a", 1, 3), "restarted"]);
+  const rest = follower.lines.slice(4);
+  assertEquals(rest.filter((line) => line.startsWith("a")), numbers("a", 1, 3));
+  assertEquals(rest.filter((line) => line.startsWith("b")), ["b 1 1"]);
+  assertEquals(rest.length, 4);
+});
+
+Deno.test("a server that is started anew while its datagrams are blocked: that is told as soon as the link is there", async () => {
+  await using test = new DatagramServer();
+  await using second = new DatagramServer({}, 2, test.network);
+  await using follower = await Follower.of(test);
+  await test.world.run(100);
+  test.network.blocked = true;
+  test.server.close();
+  await test.world.run(1_000);
+  follower.network.target = second;
+  await test.world.run(10_000);
+  assertEquals(follower.lines, ["restarted"]);
+});
+
 Deno.test("an unread subscription pauses the server, which goes on when it is read: nothing is lost", async () => {
   await using test = new DatagramServer({ datagramRate: () => 100_000_000 });
   const from = await publisher(test);

@@ -10,16 +10,18 @@ const pattern = (...patterns: string[]) => ({ patterns: patterns.map((pattern) =
 
 Deno.test("DATAGRAMS is answered by ROUTE: the port of the connection's address, and a session of its own", async () => {
   await using test = new DatagramServer();
+  await (await publisher(test)).publish("a", "1");
   const peer = await test.greeted();
   await peer.request(datagrams, { ...wanting, subscription: 3 });
   await peer.request(datagrams, { ...wanting, subscription: 4, policy: Policy.wait });
   await (peer.request(datagrams, { ...wanting, subscription: 5, policy: Policy.disconnect }));
   const routes = peer.frames();
   const { port } = serverAddress;
+  const ordinal = 1;
   assertEquals(routes.map(({ group: _, session: __, ...told }) => told), [
-    { frame: "ROUTE", subscription: 3, policy: Policy.skip, port },
-    { frame: "ROUTE", subscription: 4, policy: Policy.wait, port },
-    { frame: "ROUTE", subscription: 5, policy: Policy.skip, port },
+    { frame: "ROUTE", subscription: 3, policy: Policy.skip, port, ordinal },
+    { frame: "ROUTE", subscription: 4, policy: Policy.wait, port, ordinal },
+    { frame: "ROUTE", subscription: 5, policy: Policy.skip, port, ordinal },
   ]);
   assertEquals(new Set(routes.map(({ session }) => session)).size, 3);
   assertEquals(new Set(routes.map(({ group }) => group)).size, 3);
