@@ -4,7 +4,7 @@
  * @module
  */
 
-import { LogRepair, type RepairLink, type Sink } from "./log_repair.ts";
+import { LogRepair, patience, type RepairLink, type Sink } from "./log_repair.ts";
 import type { StartPoint } from "./subscription.ts";
 
 interface KnownLog {
@@ -22,17 +22,20 @@ export class GroupLogs {
   /** Where topics of the link's next server begin. */
   #from: StartPoint;
   readonly #open: () => Sink;
+  readonly #wait: number;
   readonly #logs = new Map<string, KnownLog>();
 
   /**
    * @param link that is open
    * @param from where topics of its server begin; those of its next life begin at the earliest
    * @param open makes what takes all that comes of one server
+   * @param wait milliseconds for which a link that is lost is waited for while something is missing
    */
-  constructor(link: RepairLink, from: StartPoint, open: () => Sink) {
+  constructor(link: RepairLink, from: StartPoint, open: () => Sink, wait: number = patience) {
     this.#link = link;
     this.#from = from;
     this.#open = open;
+    this.#wait = wait;
     if (link.welcome !== null) this.#add(link.welcome.epoch);
   }
 
@@ -73,7 +76,7 @@ export class GroupLogs {
 
   #add(epoch: string): KnownLog {
     const reached = this.mayReach(epoch);
-    const repair = new LogRepair(this.#link, epoch, reached ? this.#from : "latest", this.#open());
+    const repair = new LogRepair(this.#link, epoch, reached ? this.#from : "latest", this.#open(), this.#wait);
     const log = { repair, senders: 0 };
     this.#logs.set(epoch, log);
     if (reached) this.#from = "earliest";

@@ -118,7 +118,8 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
     this.#listener = new GroupListener(platform, this.receiver, ports.group, ports.own);
     if (options.log !== undefined) {
       const { link, from } = options.log;
-      this.#logs = new GroupLogs(link, from, () => this.#inbox.open());
+      // Where the link is what everything depends on, nothing comes before it is back.
+      this.#logs = new GroupLogs(link, from, () => this.#inbox.open(), group === null ? Infinity : undefined);
       this.#logs.begin(this.patterns).catch((error) => this.fail(error));
     }
     this.#running = this.#listener.run().catch((error) => this.fail(error));

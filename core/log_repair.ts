@@ -21,8 +21,11 @@ import type { StartPoint, Subscription } from "./subscription.ts";
 export const mostHeld = 16 * 1024 * 1024;
 /** Topics that are brought up to date at the same time. */
 const mostAtOnce = 32;
-/** A topic that gets nowhere for so many milliseconds is given up: the link is lost, or the server does not answer. */
-const patience = 30_000;
+/**
+ * A topic that gets nowhere for so many milliseconds is given up: the link is lost, or the server does not answer, and what the
+ * group brings meanwhile has waited for it long enough.
+ */
+export const patience = 30_000;
 
 /** Who gets what comes, from the group or the link. */
 export interface Sink extends TopicDelivery {
@@ -41,6 +44,7 @@ export class LogRepair {
   readonly #epoch: string;
   readonly #from: StartPoint;
   readonly #sink: Sink;
+  readonly #patience: number;
   readonly #topics = new Map<string, RepairedTopic>();
   readonly #waiting = new Queue<{ readonly topic: RepairedTopic; readonly from: StartPoint }>();
   readonly #active = new Set<Subscription>();
@@ -52,12 +56,14 @@ export class LogRepair {
   /**
    * @param epoch of the server
    * @param from where topics begin; `latest` for what the group brings from now on
+   * @param patience milliseconds after which a topic that gets nowhere is given up
    */
-  constructor(link: RepairLink, epoch: string, from: StartPoint, sink: Sink) {
+  constructor(link: RepairLink, epoch: string, from: StartPoint, sink: Sink, patience: number) {
     this.#link = link;
     this.#epoch = epoch;
     this.#from = from;
     this.#sink = sink;
+    this.#patience = patience;
   }
 
   /**
@@ -201,9 +207,9 @@ export class LogRepair {
         return;
       }
       next = topic.next;
-      cancel = platform.after(patience, look);
+      cancel = platform.after(this.#patience, look);
     };
-    cancel = platform.after(patience, look);
+    cancel = platform.after(this.#patience, look);
     return () => cancel();
   }
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { RefusedError } from "../../core/errors.ts";
 import { Follower } from "./datagram_follower.ts";
+import { seenDatagram } from "./datagram_network.ts";
 import { calm } from "./group_network.ts";
 import { DatagramServer } from "./datagram_subscriber.ts";
 import { addressOf, publisher, serverAddress } from "./world.ts";
@@ -129,6 +130,29 @@ Deno.test("a link that is cut and made again: everything once, and nothing is re
   await from.publish("a", ...texts(9, 10));
   await test.world.run(1_000);
   assertEquals(follower.lines, numbers("a", 1, 10));
+});
+
+Deno.test("what is missing when the link is cut is brought when it is made again, however late", async () => {
+  await using test = new DatagramServer();
+  const from = await publisher(test);
+  await using follower = await Follower.of(test);
+  await from.publish("a", "1");
+  await test.world.run(100);
+  const { carry } = test.network;
+  // It hears of the messages, and does not get them.
+  test.network.carry = (from, to, bytes) => {
+    if (!seenDatagram(test.world, bytes).numbered) carry.call(test.network, from, to, bytes);
+  };
+  await from.publish("a", ...texts(2, 4));
+  await test.world.run(100);
+  follower.network.down = true;
+  await follower.network.cut();
+  await test.world.run(100_000);
+  assertEquals(follower.lines, ["a 1 1"]);
+  test.network.carry = carry;
+  follower.network.down = false;
+  await test.world.run(10_000);
+  assertEquals(follower.lines, numbers("a", 1, 4));
 });
 
 Deno.test("a topic that was born while the link was cut comes from its first message on; an older one does not", async () => {
