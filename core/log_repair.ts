@@ -19,6 +19,8 @@ import type { StartPoint, Subscription } from "./subscription.ts";
 
 /** Bytes that are held of topics that are behind. What there is no room for comes over the link, too. */
 export const mostHeld = 16 * 1024 * 1024;
+/** Patterns whose topics are asked for at the same time: a server takes no more. */
+const mostLists = 16;
 /** Topics that are brought up to date at the same time. */
 const mostAtOnce = 32;
 /**
@@ -73,11 +75,15 @@ export class LogRepair {
    */
   async begin(patterns: readonly string[]): Promise<void> {
     if (this.#from === "latest") return;
-    for (const pattern of patterns) {
-      for (const { name, id, next } of await this.#link.topics(pattern)) {
+    // At once, so that the answers come before what is published from now on.
+    for (let asked = 0; asked < patterns.length; asked += mostLists) {
+      const pieces = patterns.slice(asked, asked + mostLists);
+      const topics = await Promise.all(pieces.map((pattern) => this.#link.topics(pattern)));
+      for (const { name, id, first, next } of topics.flat()) {
         this.named(name, id);
         const topic = this.#topics.get(name)!;
-        if (topic.next === 0 && !topic.behind) this.#repair(topic, this.#from, next - 1, Code.unrepaired);
+        const from = startIn(this.#from, first, next);
+        if (topic.next === 0 && !topic.behind) this.#repair(topic, from, next - 1, Code.unrepaired);
       }
     }
   }
@@ -226,6 +232,11 @@ export class LogRepair {
 function isBeyondReach(error: unknown): false {
   if (error instanceof TransportError || error instanceof ProtocolError || error instanceof RefusedError) return false;
   throw error;
+}
+
+/** Where to begin in a topic that has these messages: the last ones are others once there are more. */
+function startIn(from: StartPoint, first: number, next: number): StartPoint {
+  return typeof from === "object" && "last" in from ? { sequence: Math.max(first, next - from.last) } : from;
 }
 
 /** The first message that is wanted of a topic that is new. */

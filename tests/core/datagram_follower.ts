@@ -5,7 +5,7 @@ import { DatagramSubscription, type DatagramSubscriptionOptions } from "../../co
 import type { Link } from "../../core/link.ts";
 import type { MemoryPort } from "./datagram_network.ts";
 import type { DatagramServer } from "./datagram_subscriber.ts";
-import { collect, Network } from "./links.ts";
+import { collect, type Cut, Network } from "./links.ts";
 import { addressOf } from "./world.ts";
 
 export class Follower implements AsyncDisposable {
@@ -40,9 +40,10 @@ export class Follower implements AsyncDisposable {
     this.done.catch(() => {});
   }
 
-  /** One that has subscribed. */
-  static async of(test: DatagramServer, options: FollowerOptions = {}): Promise<Follower> {
+  /** One that has subscribed. `connection` says how its connections behave. */
+  static async of(test: DatagramServer, options: FollowerOptions = {}, connection: Cut = {}): Promise<Follower> {
     const network = new Network(test);
+    network.usual = connection;
     const { link } = await network.connect();
     const follower = new Follower(test, network, link, addressOf("198.51.100.8", 60_000 + followers++), options);
     try {

@@ -30,6 +30,31 @@ Deno.test("messages come by datagrams, in order; what was before comes over the 
   assertEquals(test.server.topics.get("a")!.readers, 0);
 });
 
+Deno.test("what is published while the start is asked for over a slow link is not skipped", async () => {
+  for (const from of ["earliest", { last: 1 }, { sequence: 5 }, { ago: 10_000 }] as const) {
+    await using test = new DatagramServer();
+    const { world } = test;
+    const publishing = await publisher(test);
+    await publishing.publish("old", ...texts(1, 5));
+    await world.run(20_000);
+    await publishing.publish("a", ...texts(1, 5));
+    await publishing.publish("b", ...texts(1, 5));
+    const delay = {
+      milliseconds: 100,
+      after: (milliseconds: number, run: () => void) => void world.after(milliseconds, run),
+    };
+    await using follower = await Follower.of(test, { from, patterns: ["a", "b"] }, { delay });
+    await publishing.publish("a", ...texts(6, 8));
+    await publishing.publish("b", ...texts(6, 8));
+    await world.run(2_000);
+    const first = from === "earliest" || "ago" in from ? 1 : 5;
+    for (const topic of ["a", "b"]) {
+      const lines = follower.lines.filter((line) => line.startsWith(topic));
+      assertEquals(lines, numbers(topic, first, 8), JSON.stringify(from));
+    }
+  }
+});
+
 Deno.test("a subscription that is refused rejects, and leaves nothing behind", async () => {
   await using test = new DatagramServer();
   test.network.taken.add(serverAddress.text);
