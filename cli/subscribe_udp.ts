@@ -23,7 +23,7 @@ export interface UdpCommand {
   readonly lagPolicy: LagPolicy | undefined;
 }
 
-/** How long nothing may come before it is said what may be in the way, in milliseconds. */
+/** How long nothing may come, not even a heartbeat, before it is said what may be in the way; in milliseconds. */
 const silence = 3_000;
 
 /**
@@ -51,10 +51,7 @@ export async function subscribeUdp(command: UdpCommand, link: Link, log: Log, si
     await subscription.close();
     throw error;
   }
-  const cancel = platform.after(silence, () => {
-    if (subscription.receiver.datagrams > 0) return;
-    log.warn(`no datagram comes from ${host}: is UDP blocked on the way? Without --udp messages come over TCP`);
-  });
+  const cancel = watch(subscription, link, log);
   let left: Promise<void> | null = null;
   const leave = async () => {
     cancel();
@@ -63,6 +60,30 @@ export async function subscribeUdp(command: UdpCommand, link: Link, log: Log, si
     log.debug("left", { datagrams, bytes, requests });
   };
   return { events: () => subscription.events(), close: () => left ??= leave() };
+}
+
+/** Says when datagrams do not come though the link is there, and when they come again. Returns what ends that. */
+function watch(subscription: DatagramSubscription, link: Link, log: Log): () => void {
+  let seen = 0;
+  let linked = link.welcome;
+  let missed = false;
+  let cancel = () => {};
+  const look = () => {
+    const { datagrams } = subscription.receiver;
+    if (datagrams > seen) {
+      if (missed) log.info("datagrams come again");
+      missed = false;
+    } else if (!missed && link.welcome !== null && link.welcome === linked) {
+      missed = true;
+      const { host } = link.remote!;
+      log.warn(`no datagram comes from ${host}: is UDP blocked on the way? Without --udp messages come over TCP`);
+    }
+    seen = datagrams;
+    linked = link.welcome;
+    cancel = platform.after(silence, look);
+  };
+  cancel = platform.after(silence, look);
+  return () => cancel();
 }
 
 /** The address from which everything can be reached that is of the kind of a host: this machine alone, if it is that. */
