@@ -17,20 +17,29 @@ export function now(): number {
   return origin + performance.now();
 }
 
+/** Ticks of the wall clock that are looked at, at least and at most; and by how many milliseconds the best two may differ. */
+const fewestTicks = 5;
+const mostTicks = 200;
+const agreed = 0.01;
+
 /**
  * The wall clock's time at the zero of the monotonic clock. It is `performance.timeOrigin`, but that comes from two readings
  * between which a busy machine may put the process aside: two processes differed by more than 0.1 ms in one of some hundred
- * runs. Here the second reading follows a tick of the first, and the closest of several counts: a delay makes it smaller.
+ * runs. Here the second reading follows a tick of the first. A delay makes the origin smaller, so the largest counts, once
+ * another tick has confirmed it: on a busy machine, all of the first few ticks may have been late.
  */
 const origin = ((): number => {
-  let closest = -Infinity;
-  for (let tick = 0; tick < 5; tick++) {
+  let largest = -Infinity;
+  let second = -Infinity;
+  for (let tick = 0; tick < fewestTicks || (largest - second > agreed && tick < mostTicks); tick++) {
     const before = Date.now();
     let time = before;
     while (time === before) time = Date.now();
-    closest = Math.max(closest, time - performance.now());
+    const found = time - performance.now();
+    second = Math.max(second, Math.min(found, largest));
+    largest = Math.max(largest, found);
   }
-  return closest;
+  return largest;
 })();
 
 /** Lets everything that is pending have its turn: reads, writes, timers. Takes a microsecond or two. */
