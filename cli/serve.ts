@@ -18,7 +18,7 @@ import { defaultGroup, type Group, parseGroup } from "../transports/udp_group.ts
 import { readKey } from "./key_file.ts";
 import { Log, type LogOptions } from "./log.ts";
 import { addExamples, choiceOption, logOptions, type Program, repeatedOption, valueOption } from "./program.ts";
-import { loopbackRate, networkRate, type ServedGroup, servedGroup, serveGroup } from "./serve_group.ts";
+import { groupRetain, loopbackRate, networkRate, type ServedGroup, servedGroup, serveGroup } from "./serve_group.ts";
 import { fileReason, printText } from "./stdio.ts";
 import { formatCount, formatDuration, parseCount, parseDuration, parseSize, spellSize } from "./units.ts";
 
@@ -90,7 +90,11 @@ export function declare(command: Command, program: Program): void {
     )
     .option("--open", "listen beyond this machine although anybody who gets there may publish and subscribe")
     .addOption(
-      valueOption("--retain <size>", `how much of each topic is kept (default: ${spellSize(retain)})`, parseSize),
+      valueOption(
+        "--retain <size>",
+        `how much of each topic is kept (default: ${spellSize(retain)}; ${spellSize(groupRetain)} with --multicast)`,
+        parseSize,
+      ),
     )
     .addOption(
       valueOption(
@@ -200,7 +204,8 @@ function parseRetention(given: Given): { retain: number; maxMessage: number } {
     throw new UsageError("--retain: a topic that keeps nothing delivers nothing", "for example: 8MiB");
   }
   if (given.maxMessage === 0) throw new UsageError("--max-message: 0 bytes leave no message", "for example: 1MiB");
-  const retain = given.retain ?? Math.max(defaultLimits.retain, 2 * (given.maxMessage ?? 0));
+  const usual = given.multicast === undefined ? defaultLimits.retain : groupRetain;
+  const retain = given.retain ?? Math.max(usual, 2 * (given.maxMessage ?? 0));
   const maxMessage = given.maxMessage ?? Math.min(defaultLimits.maxMessage, Math.floor(retain / 2));
   if (maxMessage > largestMessage) {
     throw new UsageError(

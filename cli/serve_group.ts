@@ -16,13 +16,15 @@ import type { Topics } from "../core/topics.ts";
 import { isLoopbackInterface, loopbackInterface, type NetworkInterface } from "../transports/interfaces.ts";
 import { platform } from "../transports/platform.ts";
 import { openGroup, udpAddress } from "../transports/udp.ts";
-import { defaultGroup, type Group } from "../transports/udp_group.ts";
+import { defaultGroup, type Group, namePorts, portsOf } from "../transports/udp_group.ts";
 import type { Log } from "./log.ts";
 import { formatMessages, formatRate, parseRate } from "./units.ts";
 
 /** How fast datagrams go unless `rate` says otherwise, in bytes a second: on loopback, and on a network of 1 Gbit/s or less. */
-export const loopbackRate = 250_000_000;
+export const loopbackRate = 187_500_000;
 export const networkRate = 12_500_000;
+/** How much of each topic is kept unless it is said: it can be asked for again, and on loopback a second brings four times that. */
+export const groupRetain = 32 * 1024 * 1024;
 
 /** How a server sends to a group. */
 export interface ServedGroup extends Omit<Group, "rate"> {
@@ -117,7 +119,7 @@ export async function serveGroup(
   wait: boolean,
   log: Log,
 ): Promise<ServingGroup> {
-  const { address, host, port, largest, rate, topics: patterns } = group;
+  const { address, host, largest, rate, topics: patterns } = group;
   const endpoint = `mcast://${address}`;
   const session = new Uint8Array(idLength);
   platform.random(session);
@@ -135,7 +137,7 @@ export async function serveGroup(
     platform,
     sender,
     await openGroup(group),
-    udpAddress(host, port),
+    portsOf(group).map((port) => udpAddress(host, port)),
     (error) => log.warn(error.message, { group: endpoint }),
   );
   const { name } = group.interface;
@@ -145,6 +147,7 @@ export async function serveGroup(
   log.info(`multicasting to ${endpoint} ${reach}`, {
     ...(patterns.length > 0 && { topics: patterns.join(",") }),
     interface: name,
+    ports: namePorts(group),
     rate: formatRate({ bytes: rate }),
     encrypted: key !== null,
   });

@@ -65,7 +65,7 @@ export type Arrival = "delivered" | "kept" | "double" | "ahead";
 
 /** Puts one session's datagrams in order. */
 export class Arrivals {
-  /** How many datagrams were missing when others were there that follow them, and how many of them were given up. */
+  /** How many datagrams did not come in time, so that they were asked for or given up; and how many of them were given up. */
   missed = 0;
   lost = 0;
   readonly #options: ArrivalOptions;
@@ -132,6 +132,7 @@ export class Arrivals {
     const reorder = this.#reorder;
     if (repair && this.#outstanding > 0) this.#repairedAt = now;
     if (number < reorder.next || reorder.has(number)) return "double";
+    if (!this.#options.repair) this.#makeRoom(number, now);
     const ahead = number >= reorder.next + reorder.span ||
       (number > reorder.next && end - start > this.#options.largest);
     if (number > this.#known) {
@@ -165,7 +166,12 @@ export class Arrivals {
   /** The sender cannot send these again: they are given up when their turn comes. */
   gone(first: number, last: number): void {
     for (const range of this.#missing.within(first, last)) {
-      if (range.tries > 0) this.#outstanding -= range.last - range.first + 1;
+      if (range.tries > 0) {
+        const count = range.last - range.first + 1;
+        this.#outstanding -= count;
+        // They are counted when they are given up.
+        this.missed -= count;
+      }
       range.tries = 0;
       range.since = -Infinity;
     }
@@ -177,14 +183,7 @@ export class Arrivals {
     for (;;) {
       const oldest = this.#missing.ranges[0];
       if (oldest === undefined || now < this.#endOf(oldest)) return;
-      const { first, last, tries } = oldest;
-      if (tries > 0) this.#outstanding -= last - first + 1;
-      this.#missing.removeBelow(last + 1);
-      this.#reorder.skipTo(last + 1);
-      this.lost += last - first + 1;
-      this.#delivery.lost(first, last);
-      this.#deliverKept();
-      this.#unblock();
+      this.#giveUp(oldest, oldest.last);
     }
   }
 
@@ -210,7 +209,10 @@ export class Arrivals {
       }
       if (most <= range.last - range.first) this.#missing.split(index, most);
       const count = range.last - range.first + 1;
-      if (range.tries === 0) this.#outstanding += count;
+      if (range.tries === 0) {
+        this.#outstanding += count;
+        this.missed += count;
+      }
       range.due = now + this.#pause(range.tries++);
       asked.push({ first: range.first, count });
       room -= count;
@@ -229,6 +231,30 @@ export class Arrivals {
   get dueAt(): number {
     if (this.#missing.count === 0) return Infinity;
     return this.#options.repair ? Math.min(this.endAt, this.#askAt) : this.endAt;
+  }
+
+  /** Where nothing is repaired, what is missing is not worth that a new datagram is dropped: the oldest is given up for it. */
+  #makeRoom(number: number, now: number): void {
+    while (number >= this.#reorder.next + this.#reorder.span) {
+      if (this.#known < number - 1) {
+        this.#miss(number - 1, now);
+        this.#known = number - 1;
+      }
+      const oldest = this.#missing.ranges[0]!;
+      this.#giveUp(oldest, Math.min(oldest.last, number - 1));
+    }
+  }
+
+  /** Gives up the oldest range that is missing, up to a number. */
+  #giveUp({ first, tries }: MissingRange, last: number): void {
+    if (tries > 0) this.#outstanding -= last - first + 1;
+    else this.missed += last - first + 1;
+    this.#missing.removeBelow(last + 1);
+    this.#reorder.skipTo(last + 1);
+    this.lost += last - first + 1;
+    this.#delivery.lost(first, last);
+    this.#deliverKept();
+    this.#unblock();
   }
 
   /** Looks when there is something to ask for. Others may come before that, but none is forgotten. */
@@ -269,7 +295,6 @@ export class Arrivals {
     const due = now + backoff(this.#random(), this.#options.wait);
     this.#missing.add(this.#known + 1, last, now, due);
     this.#askAt = Math.min(this.#askAt, due);
-    this.missed += last - this.#known;
   }
 
   /** A number that may be missing has come. Returns whether it was asked for. */

@@ -89,6 +89,8 @@ export interface Platform {
   after(delay: number, callback: () => void): () => void;
   /** Calls back when what is ready now was read and written: some microseconds later, where no timer is as fine. */
   turn(callback: () => void): void;
+  /** Leaves the processor to other programs for a fraction of a millisecond, in which nothing happens here; where it can. */
+  nap(milliseconds: number): void;
   /** Calls back at the end of this turn, before anything else happens. */
   soon(callback: () => void): void;
 }

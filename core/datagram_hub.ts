@@ -145,7 +145,7 @@ export class DatagramHub implements Disposable {
     const rate = this.#options.rate(at);
     const options = { group, session, ...wanted, rate, unicast: true };
     const sender = new GroupSender<Address>(this.#platform, this.#topics, seal, options);
-    const transmitter = new GroupTransmitter(this.#platform, sender, port.part(group), null);
+    const transmitter = new GroupTransmitter(this.#platform, sender, port.part(group), []);
     const source = { port: port.address.port, group, session: hex(session), ordinal: this.#topics.ordinal };
     const release = () => inputs.release(memory);
     return new Delivery(source, sender, transmitter, release, (error) => this.#options.onBug(at, error));

@@ -57,7 +57,7 @@ export type OpenDatagrams = (at: Address) => DatagramPort;
 
 /** The ports of a group's receiver. */
 export interface GroupPorts {
-  /** Where the group's datagrams come. */
+  /** Where the group's datagrams come: on each port of the group. */
   readonly group: readonly DatagramPort[];
   /** Where requests leave, and what is sent to this receiver alone comes. */
   readonly own: DatagramPort;

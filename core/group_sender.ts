@@ -23,28 +23,22 @@ import { FrameWriter } from "./frame_writer.ts";
 import { type CursorOwner, GroupCursor } from "./group_cursor.ts";
 import * as frames from "./group_frames.ts";
 import { GroupPacker } from "./group_packer.ts";
+import { GroupPacing } from "./group_pacing.ts";
 import { type Asked, GroupRequests } from "./group_requests.ts";
 import { GroupTable } from "./group_table.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { Pacer } from "./pacer.ts";
 import type { Pattern } from "./pattern.ts";
 import { RepairQueue } from "./repair_queue.ts";
 import { Replays } from "./replays.ts";
 import type { Topic } from "./topic.ts";
 import type { Interest, Topics } from "./topics.ts";
 
-/** Datagrams that may go at once: a receive buffer of the usual size holds about 90. */
-export const burst = 32;
-/** The part of the configured rate that repairs may take, and heartbeats. */
-const repairShare = 0.2;
+/** The part of the configured rate that heartbeats may take. */
 const beatShare = 0.2;
+/** The part of what a topic keeps that may be kept for repairs while publishers are held. */
+const historyPart = 0.75;
 /** While datagrams go without a pause, a heartbeat comes between them so often; milliseconds. */
 const busyBeat = 100;
-/** How often the rate of new datagrams is set anew by what repairs take, in milliseconds; and the least part that stays. */
-const adaptInterval = 50;
-const leastShare = 1 / 32;
-/** A receiver that asks for what is so many datagrams back has trouble to follow. */
-const farBehind = 2048;
 /** The most receivers whose requests are known when they come again. */
 const mostReceivers = 1024;
 /** The most ranges of datagrams that wait to be told that they cannot be sent again. */
@@ -109,6 +103,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   readonly dropped: Map<DatagramFault, number> = new Map();
   /** Who gets the datagram that {@linkcode next} made: one address, or the group for `null`. */
   to: A | null = null;
+  /** The number of that datagram; 0 for one of control frames. */
+  number = 0;
   /** Called when there may be something to send before {@linkcode dueAt}. */
   wake: () => void = () => {};
   /** Whether nothing new is sent; repairs and heartbeats are. */
@@ -129,15 +125,10 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   readonly #writer = new FrameWriter();
   /** Which of the datagrams that receivers send came before. */
   readonly #replays = new Replays(mostReceivers);
-  /** What goes at all, what is new, and what is sent again. */
-  readonly #pacer: Pacer;
-  readonly #newPacer: Pacer;
-  readonly #repairPacer: Pacer;
+  readonly #pacing: GroupPacing;
   /** Where everything goes, if not to a group; `null` until that is proven. */
   #receiver: A | null = null;
   readonly #heartbeat: Heartbeat;
-  #adaptAt: number;
-  #share = 1;
   #penaltyUntil = 0;
   #finishing = false;
   /** How often it has said so, since it sent the last message. */
@@ -146,15 +137,13 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   #askedAt: number;
   /** What was asked for and cannot be sent again, to be told. */
   readonly #gone: { first: number; count: number }[] = [];
-  /** The oldest number that was asked for since the rate was set. */
-  #oldestAsked = Infinity;
 
   constructor(platform: Platform, topics: Topics, seal: Seal, options: GroupSenderOptions) {
     const now = platform.now();
     const { largest, rate } = options;
     this.platform = platform;
     this.largest = largest;
-    this.historyBytes = topics.limits.retain / 2;
+    this.historyBytes = topics.limits.retain * historyPart;
     this.#topics = topics;
     this.#seal = seal;
     this.#datagrams = new DatagramWriter(seal, options.group, options.session);
@@ -165,14 +154,9 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.requests = new GroupRequests(platform, hex(options.session), this);
     this.#packer = new GroupPacker(topics.pool, largest - seal.length, options.unicast ? unicastIndexed : undefined);
     this.#table = new GroupTable((cursor) => this.#packer.nextOf(cursor));
-    this.#pacer = new Pacer(rate, burst * largest, now);
-    this.#newPacer = new Pacer(rate, burst * largest, now);
-    // A burst counts, too: no second has more than its share.
-    const repairs = rate * repairShare;
-    const repairBurst = Math.min(burst * largest, repairs / 4);
-    this.#repairPacer = new Pacer(repairs - repairBurst, repairBurst, now);
+    this.#pacing = new GroupPacing(rate, largest, this.historyBytes, now);
     this.#heartbeat = new Heartbeat(largest, rate * beatShare, now);
-    this.#askedAt = this.#adaptAt = this.movedAt = now;
+    this.#askedAt = this.movedAt = now;
     const { since = Infinity } = options;
     for (const topic of topics.matching(this.patterns)) {
       const { nextSequence } = topic.log;
@@ -237,7 +221,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
   }
 
   again(ranges: readonly AskedRange[], from: A, now: number): void {
-    for (const { first } of ranges) this.#oldestAsked = Math.min(this.#oldestAsked, first);
+    this.#pacing.asked(ranges, from.text);
     this.#askedAt = now;
     if (this.#repairs.ask(ranges, from, now) > 0) this.wake();
   }
@@ -291,29 +275,25 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
 
   #next(bytes: Uint8Array, view: DataView, now: number): number {
     if (this.#mute(now)) return this.requests.pending ? this.#answer(bytes, view, now) : 0;
-    this.#adapt(now);
+    this.#pacing.adapt(this.#packer.next, this.#repairs.length, now);
     this.to = this.#receiver;
-    const { largest } = this.#options;
-    if (!this.#pacer.allows(largest, now)) return 0;
+    if (!this.#pacing.allows(now)) return 0;
     if (now >= this.#heartbeat.dueAt) return this.#beat(bytes, view, now);
     if (this.requests.pending) return this.#answer(bytes, view, now);
-    if (this.#repairs.length > 0 && this.#repairPacer.allows(largest, now)) {
+    if (this.#repairs.length > 0 && this.#pacing.allowsRepair(now)) {
       const length = this.#repair(bytes, view, now);
       if (length > 0) return length;
     }
-    return !this.paused && this.#newPacer.allows(largest, now) ? this.#new(bytes, view, now) : 0;
+    return !this.paused && this.#pacing.allowsNew(now) ? this.#new(bytes, view, now) : 0;
   }
 
   /** When {@linkcode next} may have something, if nothing comes before. */
   dueAt(now: number): number {
     if (this.#mute(now)) return this.requests.pending ? now : Infinity;
-    // Not one by one: half a burst is as gentle, and takes fewer timers.
-    const some = burst / 2 * this.#options.largest;
-    const free = this.#pacer.allowedAt(some, now);
-    let due = Math.max(this.#heartbeat.dueAt, this.#pacer.allowedAt(this.#options.largest, now));
-    if (this.requests.pending) due = Math.min(due, free);
-    if (this.#repairs.length > 0) due = Math.min(due, Math.max(free, this.#repairPacer.allowedAt(some, now)));
-    if (this.#packer.unsent && !this.paused) due = Math.min(due, Math.max(free, this.#newPacer.allowedAt(some, now)));
+    let due = Math.max(this.#heartbeat.dueAt, this.#pacing.allowedAt(now));
+    if (this.requests.pending) due = Math.min(due, this.#pacing.someAt(now));
+    if (this.#repairs.length > 0) due = Math.min(due, this.#pacing.repairsAt(now));
+    if (this.#packer.unsent && !this.paused) due = Math.min(due, this.#pacing.newAt(now));
     return due;
   }
 
@@ -362,9 +342,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     const end = this.#packer.pack(bytes, view);
     if (end === 0) return 0;
     this.counts.sent++;
-    const length = this.#count(this.#datagrams.finish(bytes, view, end, this.#packer.flags, this.#packer.number));
-    this.#pacer.spend(length);
-    this.#newPacer.spend(length);
+    const length = this.#numbered(bytes, view, end);
+    this.#pacing.spendNew(length);
     this.movedAt = now;
     this.#heartbeat.quicken();
     this.#heartbeat.by(now + (this.#packer.unsent ? busyBeat : this.#heartbeat.soon));
@@ -384,9 +363,8 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
       }
       this.to = repair.to ?? this.#receiver;
       this.counts.repaired++;
-      const length = this.#count(this.#datagrams.finish(bytes, view, end, this.#packer.flags, repair.number));
-      this.#pacer.spend(length);
-      this.#repairPacer.spend(length);
+      const length = this.#numbered(bytes, view, end);
+      this.#pacing.spendRepair(length);
       return length;
     }
     return 0;
@@ -417,7 +395,7 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     }
     this.counts.beats++;
     const length = this.#control(bytes, view);
-    this.#pacer.spend(length);
+    this.#pacing.spend(length);
     return length;
   }
 
@@ -426,34 +404,25 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     this.#writer.clear(true);
     this.to = this.requests.answer(this.#writer, now);
     const length = this.#control(bytes, view);
-    this.#pacer.spend(length);
+    this.#pacing.spend(length);
     return length;
+  }
+
+  /** The datagram that was packed last. */
+  #numbered(bytes: Uint8Array, view: DataView, end: number): number {
+    const { flags, number } = this.#packer;
+    this.number = number;
+    return this.#count(this.#datagrams.finish(bytes, view, end, flags, number));
   }
 
   /** A datagram of the control frames that were written. */
   #control(bytes: Uint8Array, view: DataView): number {
+    this.number = 0;
     return this.#count(this.#datagrams.control(bytes, view, this.#writer.bytes(), this.#packer.next));
   }
 
   #count(length: number): number {
     this.counts.bytes += length;
     return length;
-  }
-
-  /**
-   * New datagrams make room for repairs: while receivers are far behind, or many repairs wait, they slow down; then they go
-   * faster again.
-   */
-  #adapt(now: number): void {
-    if (now < this.#adaptAt) return;
-    this.#adaptAt = now + adaptInterval;
-    const before = this.#share;
-    const behind = this.#packer.next - this.#oldestAsked;
-    this.#oldestAsked = Infinity;
-    // What waits is sent within half a second.
-    const most = Math.min(burst, this.#repairPacer.rate / 2 / this.#options.largest);
-    const slower = behind > farBehind || this.#repairs.length > most;
-    this.#share = slower ? Math.max(leastShare, before * 0.5) : Math.min(1, before * 1.1);
-    if (this.#share !== before) this.#newPacer.setRate(this.#options.rate * this.#share, now);
   }
 }

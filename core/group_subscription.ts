@@ -23,7 +23,7 @@ import { Pattern } from "./pattern.ts";
 import type { StartPoint } from "./subscription.ts";
 
 /** How many datagrams ahead of a missing one are kept, and how large each may be: together what a sender can make it hold. */
-const span = 4096;
+const span = 8192;
 /** Milliseconds, at most, before something that is missing is asked for: in a group, and where nobody else asks. */
 const wait = 10;
 const waitAlone = 2;

@@ -6,19 +6,23 @@
 
 import type { Platform } from "./connection.ts";
 import type { Address, DatagramPort } from "./datagram_port.ts";
-import { burst, type GroupSender } from "./group_sender.ts";
+import { burst } from "./group_pacing.ts";
+import type { GroupSender } from "./group_sender.ts";
 
 /** The largest datagram that is received: requests are far smaller. */
 const largestRequest = 2048;
 /** The runtime's timers are this coarse, in milliseconds: what is due sooner is waited for turn by turn. */
 const timerStep = 1.5;
+/** A turn as short as that had nothing to do; and so long is a nap then, for which nobody has to wait noticeably. Milliseconds. */
+const idleTurn = 0.05;
+const longestNap = 0.15;
 
 /** Runs one {@linkcode GroupSender} over one port. */
 export class GroupTransmitter implements Disposable {
   readonly #platform: Platform;
   readonly #sender: GroupSender<Address>;
   readonly #port: DatagramPort;
-  readonly #group: Address | null;
+  readonly #group: readonly Address[];
   readonly #onFailure: (error: Error) => void;
   #closed = false;
   #idle: (() => void) | null = null;
@@ -26,14 +30,14 @@ export class GroupTransmitter implements Disposable {
   /**
    * Takes the port over.
    *
-   * @param group where the group is; `null` where everything goes to who has asked for it
+   * @param group where the group is: on each of its ports; empty where everything goes to who has asked for it
    * @param onFailure told of each datagram that the system did not take
    */
   constructor(
     platform: Platform,
     sender: GroupSender<Address>,
     port: DatagramPort,
-    group: Address | null,
+    group: readonly Address[],
     onFailure: (error: Error) => void = () => {},
   ) {
     this.#onFailure = onFailure;
@@ -78,7 +82,7 @@ export class GroupTransmitter implements Disposable {
       if (length === 0) await this.#pause(this.#sender.dueAt(now) - now);
       else {
         try {
-          await this.#port.send(bytes.subarray(0, length), this.#sender.to ?? this.#group!);
+          await this.#port.send(bytes.subarray(0, length), this.#sender.to ?? this.#next());
         } catch (error) {
           // As a datagram that is lost on its way: it is asked for again.
           this.#onFailure(error as Error);
@@ -87,16 +91,31 @@ export class GroupTransmitter implements Disposable {
     }
   }
 
+  /** On which of the group's ports the next datagram goes: on all in turn, so that as many receive buffers hold them. */
+  #next(): Address {
+    return this.#group[this.#sender.number % this.#group.length]!;
+  }
+
   #turn(): Promise<void> {
     return new Promise((resolve) => this.#platform.turn(resolve));
   }
 
-  /** Waits so many milliseconds, or until there is something. */
+  /** Waits so many milliseconds at most, or until there is something. */
   #pause(milliseconds: number): Promise<void> {
+    return milliseconds < timerStep ? this.#rest(milliseconds) : this.#sleep(milliseconds);
+  }
+
+  async #rest(milliseconds: number): Promise<void> {
+    const before = this.#platform.now();
+    await this.#turn();
+    const took = this.#platform.now() - before;
+    // A loop that only turns would take the processor from the receivers on this machine.
+    if (took < idleTurn && took < milliseconds) this.#platform.nap(Math.min(longestNap, milliseconds - took));
+  }
+
+  #sleep(milliseconds: number): Promise<void> {
     return new Promise((resolve) => {
-      const cancel = milliseconds < timerStep
-        ? (this.#platform.turn(() => done()), () => {})
-        : this.#platform.after(milliseconds, () => done());
+      const cancel = this.#platform.after(milliseconds, () => done());
       const done = () => {
         if (this.#idle !== done) return;
         this.#idle = null;

@@ -14,6 +14,9 @@ import { cryptography } from "./cryptography.ts";
 /** The runtime's timers go no further, in milliseconds: 24 days. Longer ones are set again. */
 const longestTimer = 2 ** 31 - 1;
 
+/** Nobody ever wakes who waits for it. */
+const never = new Int32Array(new SharedArrayBuffer(4));
+
 /** How far, in milliseconds, the stamps may be from the wall clock before they are set by it again. */
 const largestDrift = 5;
 
@@ -57,6 +60,7 @@ export function createPlatform(now: () => number = () => performance.now(), wall
       return () => clearTimeout(timer);
     },
     turn: (callback) => void setImmediate(callback),
+    nap: (milliseconds) => void Atomics.wait(never, 0, 0, milliseconds),
     soon: queueMicrotask,
   };
 }

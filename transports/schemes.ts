@@ -35,7 +35,7 @@ export const schemes = {
   mcast: {
     path: "none",
     defaultPort: 7071,
-    parameters: ["topics", "rate", "mtu", ...datagram],
+    parameters: ["topics", "rate", "mtu", "ports", ...datagram],
     example: "mcast://239.255.70.70:7071?interface=eth0&ttl=1",
   },
   rtp: { path: "none", defaultPort: 5004, parameters: datagram, example: "rtp://239.255.70.70:5004?ttl=1" },
@@ -60,6 +60,8 @@ export const parameterFaults: Readonly<Record<string, (value: string) => string 
   pkt_size: (value) => wholeNumberFault(value, 1, 65_507),
   // 68 is the least that IPv4 allows a link, 65,535 the length an IP packet can state.
   mtu: (value) => wholeNumberFault(value, 68, 65_535),
+  // Each is a socket at every receiver.
+  ports: (value) => wholeNumberFault(value, 1, 16),
 };
 
 function wholeNumberFault(value: string, least: number, most: number): string | null {

@@ -7,7 +7,6 @@
 import { hex } from "../../core/bytes.ts";
 import { groupKeyLength } from "../../core/encrypted_seal.ts";
 import { platform } from "../../transports/platform.ts";
-import { openUdp } from "../../transports/udp.ts";
 import type { GroupOptions } from "./group_options.ts";
 import type { SentDatagrams } from "./result.ts";
 
@@ -25,11 +24,11 @@ export interface MeasuredGroup extends BenchGroup {
   sent(): Promise<SentDatagrams | null>;
 }
 
-/** A group on loopback that nobody else uses, as far as that can be known: its id tells it from others. */
-function freeGroup(): string {
-  const [a, b] = crypto.getRandomValues(new Uint8Array(2));
-  using probe = openUdp("127.0.0.1", 0);
-  return `mcast://239.255.${a}.${b}:${probe.address.port}?interface=127.0.0.1`;
+/** A group on loopback that nobody else uses, most likely, and its id tells it from others. */
+export function freeGroup(): string {
+  const [a, b, c] = crypto.getRandomValues(new Uint16Array(3)) as unknown as [number, number, number];
+  // Below the ports that systems give to who asks for any: one of a row may be somebody's.
+  return `mcast://239.255.${a & 255}.${b & 255}:${20_000 + c % 12_000}?interface=127.0.0.1`;
 }
 
 /** The group that was asked for, with a key of its own if it is to be encrypted. */

@@ -6,6 +6,7 @@
 
 import { availableParallelism } from "node:os";
 import { formatRate } from "../units.ts";
+import { percent } from "./figures.ts";
 import type { ReceiveResult, Report, SendResult } from "./job.ts";
 import { Latencies } from "./latencies.ts";
 import type { Window } from "./recorder.ts";
@@ -53,6 +54,8 @@ const heldPart = 0.99;
 const heldShare = 0.02;
 /** A process with more than this of a core cannot do more; all together with more than this of all cores neither. */
 const busy = 0.9;
+/** More than this part of a group's datagrams is much to be lost by the system. */
+const muchLost = 0.01;
 /** Send delays above this many microseconds at p99 are told. */
 const lateDelay = 1_000;
 
@@ -93,6 +96,8 @@ export function resultOf(
       `the load generator itself was late with sending, ${sendDelay.p99} µs at p99, which the latencies include`,
     );
   }
+  const multicast = multicastOf(gathered);
+  if (multicast !== null) notes.push(...overflow(multicast, load.subscribers));
   return {
     scenario: load.scenario,
     load: load.label,
@@ -124,7 +129,7 @@ export function resultOf(
     bottleneck,
     slices: slicesOf(window, received),
     connections: load.scenario === "connections" ? connectionsOf(load, gathered) : null,
-    multicast: multicastOf(gathered),
+    multicast,
   };
 }
 
@@ -217,6 +222,18 @@ function connectionsOf(load: Load, { setups, memory }: Gathered): ConnectionsRes
 function multicastOf({ multicast, received }: Gathered): MulticastResult | null {
   const datagrams = addUp(received.flatMap(({ datagrams }) => datagrams ?? []));
   return multicast === null || datagrams === null ? null : { ...multicast, ...datagrams };
+}
+
+/** What the system has lost of a group's datagrams, where that is much; what was lost or late on purpose is not. */
+export function overflow({ sent, missed, faults }: MulticastResult, receivers: number): string[] {
+  const part = (missed - faults.lost - faults.reordered) / ((sent?.datagrams ?? 0) * receivers);
+  if (!(part > muchLost)) return [];
+  const hint = Deno.build.os === "linux" ? " (sysctl -w net.core.rmem_default=4194304)" : "";
+  return [
+    `${
+      percent.text(part)
+    } of the datagrams were lost by the system: a receiver's buffer is full when it waits for a processor${hint}`,
+  ];
 }
 
 /** The result of a run that could not begin: it shows that there was one. */

@@ -5,7 +5,7 @@
  */
 
 import { isLoopbackInterface } from "../../transports/interfaces.ts";
-import type { Group } from "../../transports/udp_group.ts";
+import { type Group, portsOf } from "../../transports/udp_group.ts";
 import { rateOf } from "../serve_group.ts";
 import type { Check } from "./check.ts";
 import type { System } from "./commands.ts";
@@ -13,7 +13,7 @@ import { checkInterfaces, readDevices } from "./interfaces.ts";
 import { checkJoining, readJoiningLimits, tryJoining } from "./joining.ts";
 import { checkKernelDrops, readCounters, readSocketDrops } from "./kernel_drops.ts";
 import { checkMtu } from "./mtu.ts";
-import { checkPort, tryPort, usersOf } from "./port.ts";
+import { checkPorts, tryPorts, usersOf } from "./port.ts";
 import { checkReceiveBuffer, measureReceiveBuffer } from "./receive_buffer.ts";
 import { checkRoute, findWay } from "./route.ts";
 import { checkSelfTest, runSelfTest } from "./self_test.ts";
@@ -54,7 +54,8 @@ export async function* examine(examination: Examination): AsyncGenerator<Check, 
   yield checkJoining(group, tried, limits, system);
 
   const by = group.interface ?? usable.find(isLoopbackInterface);
-  yield checkPort(group, await tryPort(group, by === undefined ? [] : [by]), await usersOf(group.port, files), system);
+  const failure = await tryPorts(group, by === undefined ? [] : [by]);
+  yield checkPorts(group, failure, await usersOf(failure === null ? portsOf(group) : [failure.port], files), system);
   if (by === undefined) {
     yield* unseen.map((name): Check => ({
       name,
@@ -69,11 +70,11 @@ export async function* examine(examination: Examination): AsyncGenerator<Check, 
   const reached = [by.name, way?.by?.name];
   yield checkMtu(group, devices.filter(({ name }) => reached.includes(name)), endpoint, system);
   const rate = rateOf(group, by);
-  yield checkReceiveBuffer(await measureReceiveBuffer(files), rate, system);
+  yield checkReceiveBuffer(await measureReceiveBuffer(files), rate, group.ports, system);
 
   const before = await readCounters(files);
   const selfTest = await runSelfTest({ group, by, rate, key });
-  const [after, sockets] = [await readCounters(files), await readSocketDrops(group.port, files)];
-  yield checkKernelDrops({ first, before, after }, sockets, group.port, system);
+  const [after, sockets] = [await readCounters(files), await readSocketDrops(portsOf(group), files)];
+  yield checkKernelDrops({ first, before, after }, sockets, system);
   yield checkSelfTest(selfTest, system);
 }

@@ -7,7 +7,7 @@
 import { formatCount } from "../units.ts";
 import type { Check } from "./check.ts";
 import { enlargeBuffers, showDrops, type System } from "./commands.ts";
-import { parseCounters, parseSockets } from "./proc.ts";
+import { parseCounters, parseSockets, type UdpSocket } from "./proc.ts";
 import type { SystemFiles } from "./system_files.ts";
 
 /** The system's counters at one time. */
@@ -19,11 +19,10 @@ export async function readCounters(files: SystemFiles): Promise<Counters | null>
   return text === null ? null : parseCounters(text);
 }
 
-/** How many datagrams each of the sockets on a port has dropped that has dropped some. */
-export async function readSocketDrops(port: number, files: SystemFiles): Promise<readonly number[]> {
+/** The sockets on some ports that have dropped datagrams. */
+export async function readSocketDrops(ports: readonly number[], files: SystemFiles): Promise<readonly UdpSocket[]> {
   const tables = [await files.read("/proc/net/udp") ?? "", await files.read("/proc/net/udp6") ?? ""];
-  const sockets = tables.flatMap(parseSockets);
-  return sockets.filter((socket) => socket.port === port && socket.drops > 0).map(({ drops }) => drops);
+  return tables.flatMap(parseSockets).filter(({ port, drops }) => ports.includes(port) && drops > 0);
 }
 
 /** The counters at three times: before anything was sent, before the self-test, and after it. */
@@ -36,13 +35,11 @@ export interface Watched {
 /**
  * Judges them.
  *
- * @param sockets what each socket on the group's port has dropped
- * @param port the group's
+ * @param sockets those on the group's ports that have dropped datagrams
  */
 export function checkKernelDrops(
   { first, before, after }: Watched,
-  sockets: readonly number[],
-  port: number,
+  sockets: readonly UdpSocket[],
   system: System,
 ): Check {
   const name = "kernel drops";
@@ -52,7 +49,9 @@ export function checkKernelDrops(
   const during = (after.get("Udp.RcvbufErrors") ?? 0) - (before.get("Udp.RcvbufErrors") ?? 0);
   const counted = ["Udp.InDatagrams", "Udp.RcvbufErrors", "Udp.SndbufErrors", "Ip.FragFails"];
   const [received, full, unsent, whole] = counted.map((counter) => formatCount(first.get(counter) ?? 0));
-  const open = sockets.map((drops) => `a socket that is open on port ${port} has dropped ${formatCount(drops)}`);
+  const open = sockets.map(({ port, drops }) =>
+    `a socket that is open on port ${port} has dropped ${formatCount(drops)}`
+  );
   const finding = [
     `${during === 0 ? "none" : formatCount(during)} during the self-test`,
     ...open,

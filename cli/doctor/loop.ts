@@ -110,7 +110,7 @@ export async function openLoop({ host, by, ttl, largest, rate, key }: LoopOption
     wait: true,
   });
   let failure: string | null = null;
-  const transmitter = new GroupTransmitter(platform, sender, out, udpAddress(host, port), (error) => {
+  const transmitter = new GroupTransmitter(platform, sender, out, [udpAddress(host, port)], (error) => {
     failure ??= error.message;
   });
   const running = transmitter.run();

@@ -70,8 +70,14 @@ async function countHeld(sent: number): Promise<number> {
  * Judges it.
  *
  * @param rate at which the group is sent to, in bytes a second
+ * @param ports of the group: each has such a buffer
  */
-export function checkReceiveBuffer({ held, usual, most }: ReceiveBuffer, rate: number, system: System): Check {
+export function checkReceiveBuffer(
+  { held, usual, most }: ReceiveBuffer,
+  rate: number,
+  ports: number,
+  system: System,
+): Check {
   const told = usual === null || most === null
     ? ""
     : `; ${formatCount(usual)} bytes (rmem_default), and a program could ask for ${formatCount(most)} (rmem_max)`;
@@ -79,10 +85,11 @@ export function checkReceiveBuffer({ held, usual, most }: ReceiveBuffer, rate: n
     return { name: "receive buffer", state, finding: `${finding}${told}`, advice };
   };
   if (typeof held === "string") return found("unknown", `it could not be measured: ${held}`);
-  const lasts = held * size / rate * 1000;
+  const lasts = ports * held * size / rate * 1000;
   const kept = `${held === many ? "at least " : ""}${formatCount(held)}`;
   const speed = `${formatCount(rate * 8 / 1e6)} Mbit/s`;
-  const finding = `holds ${kept} datagrams of ${formatCount(size)} bytes: ${formatPause(lasts)} at ${speed}`;
+  const each = ports === 1 ? "" : `, for each of ${ports} ports`;
+  const finding = `holds ${kept} datagrams of ${formatCount(size)} bytes${each}: ${formatPause(lasts)} at ${speed}`;
   if (held === many || lasts >= pause) return found("ok", finding);
   return found(
     "warning",

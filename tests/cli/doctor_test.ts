@@ -100,7 +100,7 @@ onMachine("an ordinary machine is well, and what leads to its network is found",
   );
   assertEquals(checks["multicast route"]!.finding, "leads to eth0 (192.0.2.2)");
   assertEquals(checks["joining"]!.finding, "239.255.70.70 is joined and heard on lo and eth0");
-  assertEquals(checks["port"]!.finding, "7071 can be bound");
+  assertEquals(checks["port"]!.finding, "7071 to 7074 can be bound");
   assertEquals(checks["MTU"]!.finding, "a packet has at most 1,428 bytes; eth0 takes 1,500, lo takes 65,536");
   assertMatch(checks["receive buffer"]!.finding, /^holds .*bytes \(rmem_default\)/);
   assertMatch(checks["kernel drops"]!.finding, /since the system started 0 datagrams were received, 0 dropped/);

@@ -1,5 +1,6 @@
 /** Multicast groups for tests: on loopback, and nobody else's. */
 
+import { freeGroup } from "../../cli/bench/group.ts";
 import { Process, type ProcessOptions, type ServerProcess, startServer } from "./process.ts";
 
 /** A group of its own: its id tells it from others, should its port be shared. */
@@ -12,11 +13,7 @@ export interface TestGroup {
 
 /** A group that nobody else uses, on loopback. @param parameters more of them: `&mtu=600` */
 export function testGroup(parameters = ""): TestGroup {
-  const [a, b] = crypto.getRandomValues(new Uint8Array(2));
-  const probe = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 });
-  const { port } = probe.addr as Deno.NetAddr;
-  probe.close();
-  const endpoint = `mcast://239.255.${a}.${b}:${port}?interface=127.0.0.1${parameters}`;
+  const endpoint = freeGroup() + parameters;
   return { served: endpoint, joined: endpoint };
 }
 

@@ -7,20 +7,20 @@
  */
 
 import { sealOf } from "../../core/encrypted_seal.ts";
-import { parseGroup } from "../../transports/udp_group.ts";
+import { openReceiver, parseGroup } from "../../transports/udp_group.ts";
 import { groupId } from "../../core/datagram.ts";
 import { GroupSubscription } from "../../core/group_subscription.ts";
 import { platform } from "../../transports/platform.ts";
-import { joinGroup, openUdp } from "../../transports/udp.ts";
 import { LossyPort, randomLoss } from "../transports/lossy_port.ts";
 
 const [url, percent, seed, count] = Deno.args as [string, string, string, string];
-const { address, host, port, largest, interface: by } = parseGroup(url);
+const group = parseGroup(url);
+const { address, largest } = group;
 const loses = (index: number) => randomLoss(10 * Number(seed) + index, Number(percent) / 100);
-const shared = new LossyPort(await joinGroup(host, port, [by!]), { received: loses(0) });
-const any = host.includes(":") ? "::" : "0.0.0.0";
-const own = new LossyPort(openUdp(any, 0), { received: loses(1), sent: loses(2) });
-await using subscription = new GroupSubscription(platform, { group: [shared], own }, {
+const ports = await openReceiver(group);
+const own = new LossyPort(ports.own, { received: loses(0), sent: loses(1) });
+const shared = ports.group.map((port, index) => new LossyPort(port, { received: loses(2 + index) }));
+await using subscription = new GroupSubscription(platform, { group: shared, own }, {
   group: groupId(platform, address),
   seal: sealOf(platform, null, "receiver"),
   patterns: [],
@@ -35,4 +35,5 @@ for await (const { payload } of subscription) {
   if (++got === Number(count)) break;
 }
 const { datagrams, requests } = subscription.receiver;
-console.error(`lost ${shared.lost + own.lost} datagrams of ${datagrams}, ${requests} requests`);
+const lost = [own, ...shared].reduce((sum, port) => sum + port.lost, 0);
+console.error(`lost ${lost} datagrams of ${datagrams}, ${requests} requests`);

@@ -47,7 +47,7 @@ Deno.test("in order, early, double and late: each is given once, in order", () =
     "double",
     "delivered",
   ]);
-  assertEquals([given, arrivals.missing, arrivals.missed, arrivals.next], [[5, 6, 7, 8], 0, 1, 9]);
+  assertEquals([given, arrivals.missing, arrivals.missed, arrivals.next], [[5, 6, 7, 8], 0, 0, 9]);
 });
 
 Deno.test("what is missing is asked for after a short random wait, again after longer ones, and then given up", () => {
@@ -189,6 +189,21 @@ Deno.test("what is waited for longest is asked for before what is missing behind
   assertEquals(asked, upTo(272).map((i) => 251 + 2 * i), "the rest would leave no room for the first");
   for (const number of asked.slice(0, 16)) receive(number, 110, true);
   assertEquals(numbers(poll(110)).slice(0, 250), upTo(251, 2));
+});
+
+Deno.test("without repairs, what is missing makes room for what comes", () => {
+  const { receive, given, lost, arrivals } = setUp({ repair: false, patience: 50 });
+  receive(1);
+  assertEquals([receive(3), receive(5), receive(2 + defaults.span)], ["kept", "kept", "kept"]);
+  assertEquals([given, lost], [[1, 3], [[2, 2]]], "4 can still be waited for");
+  arrivals.announced(6000, 0);
+  assertEquals(receive(5000), "delivered");
+  assertEquals(given, [1, 3, 5, 2 + defaults.span, 5000]);
+  assertEquals(
+    lost,
+    [[2, 2], [4, 4], [6, 1 + defaults.span], [3 + defaults.span, 4999]],
+    "what follows may still come",
+  );
 });
 
 Deno.test("memory is bounded by the span, however far ahead a number is", () => {

@@ -10,7 +10,17 @@ import { tablesUnder } from "./protocol_document.ts";
 
 /** What datagrams and groups are made of. */
 const modules = [
-  ...["arrivals", "backoff", "cookies", "datagram", "encrypted_seal", "group_cursor", "group_listener", "group_packer"],
+  ...[
+    "arrivals",
+    "backoff",
+    "cookies",
+    "datagram",
+    "encrypted_seal",
+    "group_cursor",
+    "group_following",
+    "group_listener",
+  ],
+  ...["group_pace", "group_pacing", "group_packer"],
   ...["group_receiver", "group_requests", "group_sender", "group_session", "group_suspects", "group_table"],
   ...["group_topics", "group_transmitter", "heartbeat", "missing", "pacer", "reorder", "repair_queue"],
   ...["replay_window", "replays"],
@@ -20,7 +30,9 @@ const modules = [
 const internal = [
   "historyParts",
   "historyStep",
+  "idleTurn",
   "largest",
+  "longestNap",
   "mostKeys",
   "perBlock",
   "rangeMemory",

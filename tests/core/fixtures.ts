@@ -62,6 +62,8 @@ export class Random {
 export class VirtualPlatform implements Platform {
   /** Unix microseconds at monotonic time 0. */
   readonly origin: number;
+  /** How often somebody left the processor to others. Time stands still meanwhile. */
+  naps = 0;
   #now = 0;
   #random: Random;
   #timers: { due: number; callback: () => void }[] = [];
@@ -109,6 +111,10 @@ export class VirtualPlatform implements Platform {
       this.#turns--;
       callback();
     });
+  }
+
+  nap(): void {
+    this.naps++;
   }
 
   soon(callback: () => void): void {

@@ -128,7 +128,7 @@ export class Multicaster implements AsyncDisposable {
       rate: 1e9,
       wait: false,
     });
-    this.#transmitter = new GroupTransmitter(world, this.sender, net.open(), net.group);
+    this.#transmitter = new GroupTransmitter(world, this.sender, net.open(), [net.group]);
     this.#running = this.#transmitter.run();
   }
 

@@ -1,7 +1,8 @@
 /** A sender of a simulated group. */
 
 import { assert } from "@std/assert";
-import { burst, GroupSender } from "../../core/group_sender.ts";
+import { burst } from "../../core/group_pacing.ts";
+import { GroupSender } from "../../core/group_sender.ts";
 import { Pattern } from "../../core/pattern.ts";
 import { viewOf } from "./fixtures.ts";
 import { group } from "./group_network.ts";

@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
-import { checksumSeal } from "../../core/datagram.ts";
+import { readU64 } from "../../core/bytes.ts";
+import { checksumSeal, DatagramFlag, inDatagram } from "../../core/datagram.ts";
+import type { Platform } from "../../core/connection.ts";
 import type { Address, Arrived, DatagramPort } from "../../core/datagram_port.ts";
 import { TransportError } from "../../core/errors.ts";
 import { GroupSender } from "../../core/group_sender.ts";
@@ -8,9 +10,11 @@ import { defaultLimits } from "../../core/limits.ts";
 import { Pattern } from "../../core/pattern.ts";
 import { Topics } from "../../core/topics.ts";
 import { platform } from "../../transports/platform.ts";
-import { blankFrame } from "./fixtures.ts";
+import { blankFrame, viewOf } from "./fixtures.ts";
 import { DatagramNet } from "./group_ports.ts";
 import { TestServer } from "./world.ts";
+
+const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
 const there: Address = { host: "there", port: 1, text: "there:1" };
 
@@ -18,12 +22,16 @@ const there: Address = { host: "there", port: 1, text: "there:1" };
 class EagerPort implements DatagramPort {
   readonly address = there;
   sent = 0;
+  /** Where each went, and its number: 0 for one that has none of its own. */
+  readonly went: { readonly to: Address; readonly number: number }[] = [];
   /** How many had been sent when something was received first. */
   sentBefore = -1;
   #close = Promise.withResolvers<null>();
 
-  send(): Promise<void> {
+  send(bytes: Uint8Array, to: Address): Promise<void> {
     this.sent++;
+    const numbered = (bytes[inDatagram.flags]! & DatagramFlag.numbered) !== 0;
+    this.went.push({ to, number: numbered ? readU64(viewOf(bytes), inDatagram.number) : 0 });
     return Promise.resolve();
   }
 
@@ -43,27 +51,75 @@ class EagerPort implements DatagramPort {
   }
 }
 
-Deno.test("requests are received while there is always something to send", async () => {
-  const topics = new Topics(platform, defaultLimits);
-  const sender = new GroupSender<Address>(platform, topics, checksumSeal(platform), {
+/** A sender that has so many datagrams to send, as fast as it may, and then ends. */
+function senderOf(count: number, rate = Infinity, clock: Platform = platform): GroupSender<Address> {
+  const topics = new Topics(clock, defaultLimits);
+  const sender = new GroupSender<Address>(clock, topics, checksumSeal(platform), {
     group: 1,
     session: new Uint8Array(16).fill(1),
     patterns: [new Pattern("#")],
     largest: 1400,
-    rate: Infinity,
+    rate,
     wait: false,
   });
   const topic = topics.declare("a");
   assert(typeof topic !== "number");
   topics.create(topic);
   const frame = blankFrame(1300);
-  for (let i = 0; i < 1000; i++) assertEquals(topic.append(frame, 0, frame.length, 1, 1), "appended");
-  const port = new EagerPort();
-  using transmitter = new GroupTransmitter(platform, sender, port, there);
+  for (let i = 0; i < count; i++) assertEquals(topic.append(frame, 0, frame.length, 1, 1), "appended");
   sender.finish();
+  return sender;
+}
+
+Deno.test("requests are received while there is always something to send", async () => {
+  const port = new EagerPort();
+  const sender = senderOf(1000);
+  using transmitter = new GroupTransmitter(platform, sender, port, [there]);
   await transmitter.run();
   assertLess(port.sentBefore, 100);
   assertEquals(sender.counts.sent, 1000);
+});
+
+Deno.test("datagrams take turns with the ports of a group by their numbers, and heartbeats go to the first", async () => {
+  const port = new EagerPort();
+  const ports = [7, 8, 9].map((port) => ({ ...there, port }));
+  using transmitter = new GroupTransmitter(platform, senderOf(20), port, ports);
+  await transmitter.run();
+  assertEquals(port.went.filter(({ number }) => number > 0).map(({ number }) => number), range(1, 20));
+  assert(port.went.some(({ number }) => number === 0), "heartbeats, too");
+  for (const { to, number } of port.went) assertEquals(to.port, 7 + number % 3);
+});
+
+Deno.test("where nothing else is to be done, what is due within a moment is napped for, and not where there is", async () => {
+  for (const [turnTakes, naps] of [[0.001, true], [0.2, false]] as const) {
+    let now = 0;
+    let napped = 0;
+    const idle = {
+      ...platform,
+      now: () => now,
+      turn: (callback: () => void) =>
+        platform.turn(() => {
+          now += turnTakes;
+          callback();
+        }),
+      after: (delay: number, callback: () => void) => {
+        platform.turn(() => {
+          now += delay;
+          callback();
+        });
+        return () => {};
+      },
+      nap: (milliseconds: number) => {
+        assert(milliseconds > 0 && milliseconds <= 0.15, `${milliseconds}`);
+        napped++;
+        now += milliseconds;
+      },
+    };
+    const sender = senderOf(200, 1e9, idle);
+    using transmitter = new GroupTransmitter(idle, sender, new EagerPort(), [there]);
+    await transmitter.run();
+    assertEquals([sender.counts.sent, napped > 0], [200, naps]);
+  }
 });
 
 Deno.test("group transmitter: an error of its port ends it with that error, and it lets go of the logs", async () => {
@@ -82,7 +138,7 @@ Deno.test("group transmitter: an error of its port ends it with that error, and 
     rate: 1e6,
     wait: true,
   });
-  const transmitter = new GroupTransmitter(world, sender, port, net.group);
+  const transmitter = new GroupTransmitter(world, sender, port, [net.group]);
   const running = assertRejects(() => transmitter.run(), TransportError, "the network is down");
   await world.run(100);
   assertEquals(topic.readers, 1);

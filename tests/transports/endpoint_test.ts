@@ -97,8 +97,13 @@ const wrong: [text: string, message: string, hint: string][] = [
   ["tcp://h?topics=a&topics=b", "topics is given twice", "for example"],
   ["tcp://h?topics", "topics has no value", "for example"],
   ["tcp://h?ttl=1", `tcp has no parameter "ttl": it knows topics`, "for example"],
-  ["mcast://239.0.0.1?tll=1", `mcast has no parameter "tll": it knows topics, rate, mtu, interface, ttl,`, "ttl=1"],
+  [
+    "mcast://239.0.0.1?tll=1",
+    `mcast has no parameter "tll": it knows topics, rate, mtu, ports, interface, ttl,`,
+    "ttl=1",
+  ],
   ["mcast://239.0.0.1?ttl=256", "ttl=256: it is not a whole number from 0 to 255", "for example"],
+  ["mcast://239.0.0.1?ports=17", "ports=17: it is not a whole number from 1 to 16", "for example"],
   ["mcast://239.0.0.1?ttl=1.5", "ttl=1.5: it is not a whole number", "for example"],
   ["mcast://239.0.0.1/ticks", `mcast has no path, and "/ticks" is one`, "for example"],
   ["udp://h?pkt_size=0", "pkt_size=0: it is not a whole number from 1 to 65507", "for example"],
@@ -157,7 +162,11 @@ const endpoints = fc.constantFrom(...Object.keys(schemes) as Scheme[]).chain((sc
   const shape: SchemeShape = schemes[scheme];
   const addressed = shape.defaultPort !== null;
   const value = (name: string) =>
-    ["ttl", "mtu", "pkt_size"].includes(name) ? fc.integer({ min: 68, max: 255 }).map(String) : text;
+    name === "ports"
+      ? fc.integer({ min: 1, max: 16 }).map(String)
+      : ["ttl", "mtu", "pkt_size"].includes(name)
+      ? fc.integer({ min: 68, max: 255 }).map(String)
+      : text;
   const names = shape.parameters.filter((it) => it !== "topics");
   return fc.record({
     scheme: fc.constant(scheme),

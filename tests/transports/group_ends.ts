@@ -120,7 +120,7 @@ export class SendingEnd implements AsyncDisposable {
       wait: true,
     });
     const socket = await openGroup({ host, port, interface: findInterface(loopback), ttl: 0 });
-    const transmitter = new GroupTransmitter(clock, sender, socket, udpAddress(host, port));
+    const transmitter = new GroupTransmitter(clock, sender, socket, [udpAddress(host, port)]);
     const listener = memoryListener();
     server.serve(listener);
     const link = await new Link(listener.endpoint, { dial: listener.dial, platform: clock }).open();

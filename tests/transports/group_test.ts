@@ -82,7 +82,7 @@ Deno.test("multicast: two receivers on loopback get every message once and in or
     rate: 50_000_000,
     wait: false,
   });
-  const transmitter = new GroupTransmitter(platform, sender, openUdp(loopback, 0), udpAddress(address, first.port));
+  const transmitter = new GroupTransmitter(platform, sender, openUdp(loopback, 0), [udpAddress(address, first.port)]);
   const running = transmitter.run();
   const topic = topics.declare("a");
   if (typeof topic === "number") throw new Error(`topic refused: ${topic}`);

@@ -3,7 +3,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { benchGroup, sentIn } from "../../../cli/bench/group.ts";
 import type { RunResult } from "../../../cli/bench/result.ts";
+import { overflow } from "../../../cli/bench/run_result.ts";
 import { stream } from "../program.ts";
+import { multicastRuns } from "./fixtures.ts";
 
 /** Runs the scenario, at a rate that a busy machine keeps. */
 async function bench(...args: string[]): Promise<{ status: number; stderr: string; runs: RunResult[] }> {
@@ -75,7 +77,7 @@ Deno.test("a person reads what became of the datagrams", async () => {
   const args = ["bench", "multicast", "--warmup", "0", "-n", "500", "--rate", "2000/s"];
   const { status, stdout, stderr } = await stream(args);
   assertEquals(status, 0, stderr);
-  assertMatch(stderr, /started for each run as: stream serve -l tcp:\/\/127\.0\.0\.1:0 --multicast 'mcast:/);
+  assertMatch(stderr, /started for each run as: stream serve -l \S+ --multicast 'mcast:/);
   for (const part of ["multicast, 1 to 1, 128 B, 2,000/s", "unrepaired", "messages in each", "repaired, 0 not"]) {
     assertStringIncludes(stdout, part);
   }
@@ -99,6 +101,22 @@ Deno.test("what a server says of its group is found in its last words, where it 
   const words = "info draining connections=0\ninfo multicast ended datagrams=5 repaired=4 expired=3 bytes=2\nbye";
   assertEquals(sentIn(words), { datagrams: 5, repaired: 4, expired: 3, bytes: 2 });
   assertEquals(sentIn("killed"), null);
+});
+
+Deno.test("what the system loses is said where it is much; what is lost on purpose is not", () => {
+  const [{ multicast }] = multicastRuns(1) as [RunResult];
+  assertEquals(overflow(multicast!, 4), []);
+  const { sent, missed } = multicast!;
+  const due = 4 * sent!.datagrams;
+  assertEquals(overflow({ ...multicast!, missed: missed + due * 0.01 }, 4), []);
+  assertMatch(
+    overflow({ ...multicast!, missed: missed + due * 0.03 }, 4).join(),
+    /^3\.00 % of the datagrams were lost by the/,
+  );
+  assertEquals(
+    overflow({ ...multicast!, sent: null, missed: 0, faults: { lost: 0, reordered: 0, duplicated: 0 } }, 4),
+    [],
+  );
 });
 
 Deno.test("wrong usage is refused before anything starts", async () => {

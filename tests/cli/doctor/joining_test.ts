@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { checkJoining, type Joined, readJoiningLimits, tryJoining } from "../../../cli/doctor/joining.ts";
-import { checkPort, tryPort, usersOf } from "../../../cli/doctor/port.ts";
+import { checkPorts, tryPorts, usersOf } from "../../../cli/doctor/port.ts";
 import { probe } from "../../../cli/doctor/probe.ts";
 import { checkRoute, type Way } from "../../../cli/doctor/route.ts";
 import { checkTtl, tryTtl } from "../../../cli/doctor/ttl.ts";
@@ -131,31 +131,32 @@ Deno.test("port: one that is shared can be had, one that is not is somebody's", 
   const group = parseGroup(testGroup().joined);
   {
     using _shared = await joinGroup(group.host, group.port, [loopback]);
-    assertEquals(await tryPort(group, [loopback]), null);
+    assertEquals(await tryPorts(group, [loopback]), null);
   }
-  using _own = openUdp("0.0.0.0", group.port);
-  const failure = (await tryPort(group, [loopback]))!;
-  assertEquals(failure, `cannot listen on 0.0.0.0:${group.port}: the port is in use`);
-  const check = checkPort(group, failure, [1000], "linux");
-  assertEquals(check.finding, `${failure} by user 1000, who does not share it`);
-  assertEquals(stateAndAdvice(check), ["wrong", `sudo ss -ulpn 'sport = :${group.port}'`]);
-  assertEquals(checkPort(group, failure, null, "darwin").finding, failure);
-  assertEquals(stateAndAdvice(checkPort(group, failure, null, "darwin")), [
-    "wrong",
-    `sudo lsof -nP -iUDP:${group.port}`,
-  ]);
+  const third = group.port + 2;
+  using _own = openUdp("0.0.0.0", third);
+  const failure = (await tryPorts(group, [loopback]))!;
+  const why = `cannot listen on 0.0.0.0:${third}: the port is in use`;
+  assertEquals(failure, { port: third, why });
+  const check = checkPorts(group, failure, [1000], "linux");
+  assertEquals(check.finding, `${why} by user 1000, who does not share it`);
+  assertEquals(stateAndAdvice(check), ["wrong", `sudo ss -ulpn 'sport = :${third}'`]);
+  assertEquals(checkPorts(group, failure, null, "darwin").finding, why);
+  assertEquals(stateAndAdvice(checkPorts(group, failure, null, "darwin")), ["wrong", `sudo lsof -nP -iUDP:${third}`]);
 });
 
 Deno.test("port: who has it, and that one is not permitted", async () => {
   const row = (port: string, user: number) =>
     `  1: 00000000:${port} 00000000:0000 07 00000000:00000000 00:00000000 00000000 ${user} 0 5512 2 0 0\n`;
   const files = filesOf({ "/proc/net/udp": `sl\n${row("1B9F", 1000)}${row("1B9F", 1000)}${row("1BA0", 7)}` });
-  assertEquals(await usersOf(7071, files), [1000]);
-  assertEquals(await usersOf(7071, filesOf({})), null);
-  assertEquals(checkPort(groupOn(null), null, [], "linux").finding, "7071 can be bound");
-  assertEquals(checkPort(groupOn(null), null, [1000], "linux").finding, "7071 can be bound; it is in use, and shared");
-  const denied = "cannot listen on 0.0.0.0:80: Permission denied (os error 13)";
-  assertEquals(stateAndAdvice(checkPort(groupOn(null), denied, [0], "linux")), [
+  assertEquals(await usersOf([7071, 7073], files), [1000]);
+  assertEquals(await usersOf([7071, 7072], files), [1000, 7]);
+  assertEquals(await usersOf([7071], filesOf({})), null);
+  assertEquals(checkPorts(groupOn(null), null, [], "linux").finding, "7071 to 7074 can be bound");
+  const used = checkPorts({ ...groupOn(null), ports: 1 }, null, [1000], "linux");
+  assertEquals(used.finding, "7071 can be bound; in use, and shared");
+  const denied = { port: 80, why: "cannot listen on 0.0.0.0:80: Permission denied (os error 13)" };
+  assertEquals(stateAndAdvice(checkPorts(groupOn(null), denied, [0], "linux")), [
     "wrong",
     "stream doctor --group 'mcast://239.255.70.70:7071'",
   ]);

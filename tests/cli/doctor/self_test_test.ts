@@ -27,8 +27,8 @@ Deno.test("receive buffer: it is measured, and what the system says of it is rea
 });
 
 Deno.test("receive buffer: what it holds is set against the rate", () => {
-  const judge = (held: number | string, rate: number) =>
-    checkReceiveBuffer({ held, usual: 212_992, most: 4_194_304 }, rate, "linux");
+  const judge = (held: number | string, rate: number, ports = 1) =>
+    checkReceiveBuffer({ held, usual: 212_992, most: 4_194_304 }, rate, ports, "linux");
   const network = judge(92, 12_500_000);
   assertMatch(
     network.finding,
@@ -38,11 +38,14 @@ Deno.test("receive buffer: what it holds is set against the rate", () => {
   const fast = judge(92, 250_000_000);
   assertStringIncludes(fast.finding, "0.5 ms at 2,000 Mbit/s; a receiver that pauses longer loses some");
   assertEquals(stateAndAdvice(fast), ["warning", ...enlarge]);
+  const four = judge(92, 250_000_000, 4);
+  assertEquals(stateAndAdvice(four), ["ok"]);
+  assertStringIncludes(four.finding, "92 datagrams of 1,400 bytes, for each of 4 ports: 2.1 ms at 2,000 Mbit/s");
   assertEquals(judge(3, 12_500_000).state, "warning");
   assertStringIncludes(judge(4096, 250_000_000).finding, "holds at least 4,096 datagrams");
   assertEquals(judge(4096, 1e12).state, "ok");
   assertEquals(judge("cannot listen on 127.0.0.1:0: no", 1).state, "unknown");
-  const mac = checkReceiveBuffer({ held: 9, usual: null, most: null }, 250_000_000, "darwin");
+  const mac = checkReceiveBuffer({ held: 9, usual: null, most: null }, 250_000_000, 1, "darwin");
   assertEquals(stateAndAdvice(mac), ["warning", "sudo sysctl -w net.inet.udp.recvspace=4194304"]);
 });
 
@@ -50,10 +53,10 @@ function counters(received: number, dropped: number): Map<string, number> {
   return new Map([["Udp.InDatagrams", received], ["Udp.RcvbufErrors", dropped], ["Udp.SndbufErrors", 2]]);
 }
 
-Deno.test("kernel drops: those of before are told, those of the self-test and of the group's port are warned of", () => {
+Deno.test("kernel drops: those of before are told, those of the self-test and of the group's ports are warned of", () => {
   const first = counters(1000, 70);
-  const judge = (before: Map<string, number>, after: Map<string, number>, sockets: number[] = []) =>
-    checkKernelDrops({ first, before, after }, sockets, 7071, "linux");
+  const judge = (before: Map<string, number>, after: Map<string, number>, drops: number[] = []) =>
+    checkKernelDrops({ first, before, after }, drops.map((drops) => ({ port: 7072, user: 0, drops })), "linux");
   const none = judge(counters(2000, 90), counters(9000, 90));
   assertEquals(stateAndAdvice(none), ["ok"]);
   assertMatch(
@@ -64,7 +67,7 @@ Deno.test("kernel drops: those of before are told, those of the self-test and of
   assertMatch(some.finding, /^3 during the self-test; /);
   assertEquals(stateAndAdvice(some), ["warning", ...enlarge]);
   const open = judge(counters(2000, 90), counters(9000, 90), [1234]);
-  assertStringIncludes(open.finding, "a socket that is open on port 7071 has dropped 1,234");
+  assertStringIncludes(open.finding, "a socket that is open on port 7072 has dropped 1,234");
   assertEquals(stateAndAdvice(open), ["warning", ...enlarge]);
 });
 
@@ -88,13 +91,15 @@ Deno.test("kernel drops: what comes before the self-test is not its doing", asyn
 Deno.test("kernel drops: a system that does not tell is asked by hand", async () => {
   const untold = { first: null, before: null, after: null };
   assertEquals(await readCounters(filesOf({})), null);
-  assertEquals(await readSocketDrops(7071, filesOf({})), []);
-  assertEquals(stateAndAdvice(checkKernelDrops(untold, [], 7071, "linux")), ["unknown", "cat /proc/net/snmp"]);
-  assertEquals(stateAndAdvice(checkKernelDrops(untold, [], 7071, "windows")), ["unknown", "netstat -s -p udp"]);
+  assertEquals(await readSocketDrops([7071], filesOf({})), []);
+  assertEquals(stateAndAdvice(checkKernelDrops(untold, [], "linux")), ["unknown", "cat /proc/net/snmp"]);
+  assertEquals(stateAndAdvice(checkKernelDrops(untold, [], "windows")), ["unknown", "netstat -s -p udp"]);
   const row = (port: string, drops: number) =>
     `  1: 00000000:${port} 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 5512 2 0 ${drops}\n`;
-  const files = filesOf({ "/proc/net/udp": `sl\n${row("1B9F", 0)}${row("1B9F", 12)}${row("1BA0", 9)}` });
-  assertEquals(await readSocketDrops(7071, files), [12]);
+  const files = filesOf({
+    "/proc/net/udp": `sl\n${row("1B9F", 0)}${row("1B9F", 12)}${row("1BA0", 9)}${row("1BA3", 7)}`,
+  });
+  assertEquals((await readSocketDrops([7071, 7072], files)).map(({ drops }) => drops), [12, 9]);
 });
 
 for (const key of [null, new Uint8Array(32).fill(7)]) {
