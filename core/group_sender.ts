@@ -287,6 +287,11 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
     return !this.paused && this.#pacing.allowsNew(now) ? this.#new(bytes, view, now) : 0;
   }
 
+  /** Whether there is something to send that only waits for the rate. */
+  get paced(): boolean {
+    return this.requests.pending || this.#repairs.length > 0 || (this.#packer.unsent && !this.paused);
+  }
+
   /** When {@linkcode next} may have something, if nothing comes before. */
   dueAt(now: number): number {
     if (this.#mute(now)) return this.requests.pending ? now : Infinity;

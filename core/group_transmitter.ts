@@ -11,7 +11,7 @@ import type { GroupSender } from "./group_sender.ts";
 
 /** The largest datagram that is received: requests are far smaller. */
 const largestRequest = 2048;
-/** The runtime's timers are this coarse, in milliseconds: what is due sooner is waited for turn by turn. */
+/** The runtime's timers are this coarse, in milliseconds: what the rate lets go sooner is waited for turn by turn. */
 const timerStep = 1.5;
 /** A turn as short as that had nothing to do; and so long is a nap then, for which nobody has to wait noticeably. Milliseconds. */
 const idleTurn = 0.05;
@@ -102,7 +102,8 @@ export class GroupTransmitter implements Disposable {
 
   /** Waits so many milliseconds at most, or until there is something. */
   #pause(milliseconds: number): Promise<void> {
-    return milliseconds < timerStep ? this.#rest(milliseconds) : this.#sleep(milliseconds);
+    const short = milliseconds < timerStep && this.#sender.paced;
+    return short ? this.#rest(milliseconds) : this.#sleep(milliseconds);
   }
 
   async #rest(milliseconds: number): Promise<void> {
