@@ -23,8 +23,8 @@ import { formatMessages, formatRate, parseRate } from "./units.ts";
 /** How fast datagrams go unless `rate` says otherwise, in bytes a second: on loopback, and on a network of 1 Gbit/s or less. */
 export const loopbackRate = 187_500_000;
 export const networkRate = 12_500_000;
-/** How much of each topic is kept unless it is said: it can be asked for again, and on loopback a second brings four times that. */
-export const groupRetain = 32 * 1024 * 1024;
+/** Bytes of each topic that are kept unless it is said: what is lost is asked for again, and on loopback a second brings more. */
+export const groupRetain = 64 * 1024 * 1024;
 
 /** How a server sends to a group. */
 export interface ServedGroup extends Omit<Group, "rate"> {
