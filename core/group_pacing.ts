@@ -118,8 +118,7 @@ export class GroupPacing {
     this.#adaptAt = now + paceInterval;
     const repairs = this.#repairs.rate / this.#largest / 1000;
     const most = Math.max(repairs * paceInterval, Math.min(burst, repairs * repairWithin));
-    const troubled = this.#following.troubled(next);
-    this.#pace.adapt(troubled || waiting > most, this.#newBytes);
+    this.#pace.adapt(this.#following.troubled(next, waiting > most), this.#newBytes);
     this.#new.setRate(this.#pace.rate, now);
   }
 

@@ -8,7 +8,7 @@ function setUp(kept = Infinity) {
   return {
     next: () => next,
     asks: (first: number, count = 1, from = "a") => following.asked([{ first, count }], from),
-    pass: (sent: number) => following.troubled(next += sent),
+    pass: (sent: number, overloaded = false) => following.troubled(next += sent, overloaded),
   };
 }
 
@@ -70,4 +70,46 @@ Deno.test("no more receivers are told apart than there is room for", () => {
   for (let i = 0; i < 5000; i++) asks(next() - 1, 1, `receiver ${i}`);
   asks(1, 1000, "one too many");
   assertEquals(pass(1000), false);
+});
+
+Deno.test("one that cannot follow for long is not waited for, and after a minute it is again", () => {
+  const { pass, asks, next } = setUp();
+  pass(10_000);
+  const intervals = (count: number, from: string) => {
+    let troubled = 0;
+    for (let i = 0; i < count; i++) {
+      asks(next() - 7000, 1, from);
+      if (pass(100)) troubled++;
+    }
+    return troubled;
+  };
+  assertEquals(intervals(300, "bad"), 199);
+  assertEquals(intervals(100, "another"), 100, "others are");
+  assertEquals(intervals(999, "bad"), 0);
+  assertEquals(intervals(300, "bad"), 199);
+});
+
+Deno.test("one that cannot follow now and then is waited for each time", () => {
+  const { pass, asks, next } = setUp();
+  pass(10_000);
+  let troubled = 0;
+  for (let i = 0; i < 2000; i++) {
+    if (i % 2 === 0) asks(next() - 7000);
+    if (pass(100)) troubled++;
+  }
+  assertEquals(troubled, 1000);
+});
+
+Deno.test("where more is asked for than can be sent again, who asks for most cannot follow", () => {
+  const { pass, asks, next } = setUp();
+  pass(10_000);
+  const interval = (overloaded: boolean, bad: number) => {
+    if (bad > 0) asks(next() - 100, bad, "bad");
+    asks(next() - 100, 10, "good");
+    return pass(1000, overloaded);
+  };
+  assertEquals([interval(false, 20), interval(true, 20), interval(true, 0)], [false, true, true]);
+  assertEquals(pass(1000, true), false, "nobody asks");
+  for (let i = 0; i < 200; i++) interval(true, 20);
+  assertEquals(interval(true, 20), false, "the bad one is not waited for");
 });
