@@ -8,6 +8,7 @@
  */
 
 import { backoff } from "./backoff.ts";
+import type { MemoryBudget } from "./memory.ts";
 import { Missing, type MissingRange } from "./missing.ts";
 import { Reorder } from "./reorder.ts";
 
@@ -41,6 +42,8 @@ export interface ArrivalOptions {
   readonly patience: number;
   /** Whether anything is asked for. */
   readonly repair: boolean;
+  /** What the memory for datagrams that came early is taken from, where it is shared. */
+  readonly early?: MemoryBudget;
 }
 
 /** Who gets what came. */
@@ -59,7 +62,7 @@ export interface AskedRange {
 
 /**
  * What became of a datagram: given on, perhaps with others behind it; kept; there before; or ahead of the others and not
- * kept, since it is too far ahead or too large.
+ * kept, since it is too far ahead or too large, or there is no memory for it.
  */
 export type Arrival = "delivered" | "kept" | "double" | "ahead";
 
@@ -95,7 +98,7 @@ export class Arrivals {
     this.#options = options;
     this.#delivery = delivery;
     this.#random = random;
-    this.#reorder = new Reorder(next, options.span, options.largest);
+    this.#reorder = new Reorder(next, options.span, options.largest, options.early);
     this.#known = next - 1;
   }
 
@@ -134,7 +137,7 @@ export class Arrivals {
     if (number < reorder.next || reorder.has(number)) return "double";
     if (!this.#options.repair) this.#makeRoom(number, now);
     const ahead = number >= reorder.next + reorder.span ||
-      (number > reorder.next && end - start > this.#options.largest);
+      (number > reorder.next && (end - start > this.#options.largest || !reorder.makeRoom(number)));
     if (number > this.#known) {
       // What cannot be kept is missing like those before it: it is asked for when its turn comes.
       this.#miss(ahead ? number : number - 1, now);
@@ -154,6 +157,11 @@ export class Arrivals {
     this.#deliverKept();
     this.#unblock();
     return "delivered";
+  }
+
+  /** Nothing more comes: what came early is forgotten. */
+  close(): void {
+    this.#reorder.close();
   }
 
   /** The sender said which number its next datagram will have. */

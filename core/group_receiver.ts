@@ -17,11 +17,14 @@ import { isRequest, mostNames } from "./group_requests.ts";
 import { GroupSession, type GroupSessionOptions, type SessionOwner } from "./group_session.ts";
 import { GroupSuspects } from "./group_suspects.ts";
 import type { TopicEvents } from "./group_topics.ts";
+import { MemoryBudget } from "./memory.ts";
 import { ReplayWindow } from "./replay_window.ts";
 import { replaySpan } from "./replays.ts";
 
 /** The most senders of one group at a time; one that is silent makes room for another. */
 export const mostSenders = 64;
+/** Bytes of memory, at most, for the datagrams of all of them together that came early: 64 MiB. */
+const mostEarly = 67_108_864;
 /** The most topics of all of them together that are remembered, unless another number is set. */
 const mostTopics = 1_000_000;
 /** A sender that is silent for so long is gone; its heartbeats come every second. Milliseconds. */
@@ -113,7 +116,7 @@ export class GroupReceiver<A> implements SessionOwner {
   ) {
     this.#platform = platform;
     this.#seal = seal;
-    this.#options = options;
+    this.#options = { ...options, early: new MemoryBudget(mostEarly) };
     this.#events = events;
     this.#suspects = new GroupSuspects(platform);
     this.#group = options.group;
@@ -325,6 +328,7 @@ export class GroupReceiver<A> implements SessionOwner {
   #end(sender: Sender<A>, ended: boolean): void {
     if (sender.ended) return;
     sender.ended = true;
+    sender.session.close();
     this.#events.left(sender.name, ended);
   }
 

@@ -118,6 +118,12 @@ export class GroupSession {
     this.#topics.reached(this.arrivals.next, this.#midway);
   }
 
+  /** Nothing more is received. */
+  close(): void {
+    this.arrivals.close();
+    this.#dropFragments();
+  }
+
   /** Gives up what is missing for too long. */
   expire(now: number): void {
     this.arrivals.expire(now);

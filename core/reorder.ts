@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { MemoryBudget } from "./memory.ts";
+
 /** Datagrams whose memory comes and goes together. */
 const perBlock = 64;
 
@@ -27,6 +29,7 @@ export class Reorder {
   /** How many numbers it can span. */
   readonly span: number;
   readonly #largest: number;
+  readonly #budget: MemoryBudget | null;
   readonly #blocks: (Block | null)[];
   #spare: Block | null = null;
   #count = 0;
@@ -35,12 +38,14 @@ export class Reorder {
    * @param next the number that comes first
    * @param span how far ahead of that a datagram may be that is kept; rounded up to whole blocks of 64
    * @param largest bytes of one
+   * @param budget what its memory is taken from, if it is not alone
    */
-  constructor(next: number, span: number, largest: number) {
+  constructor(next: number, span: number, largest: number, budget: MemoryBudget | null = null) {
     const blocks = Math.ceil(span / perBlock);
     this.next = next;
     this.span = blocks * perBlock;
     this.#largest = largest;
+    this.#budget = budget;
     this.#blocks = new Array(blocks).fill(null);
   }
 
@@ -55,6 +60,11 @@ export class Reorder {
     return (blocks + (this.#spare === null ? 0 : 1)) * perBlock * this.#largest;
   }
 
+  /** Whether a number can be kept, as far as memory is concerned: it is there then. */
+  makeRoom(number: number): boolean {
+    return (this.#blocks[this.#indexOf(number)] ??= this.#fresh()) !== null;
+  }
+
   /** Whether it holds a number. */
   has(number: number): boolean {
     if (number < this.next || number >= this.next + this.span) return false;
@@ -66,15 +76,14 @@ export class Reorder {
    * Keeps a copy of what stands at `start` to `end`.
    *
    * @param number behind `next`
-   * @returns whether it was kept: it is not where it is too far ahead, too large, empty, or there already
+   * @returns whether it was kept: it is not where it is too far ahead, too large, empty, or there already, or has no memory
    */
   put(number: number, bytes: Uint8Array, start: number, end: number): boolean {
     const length = end - start;
     if (number <= this.next || number >= this.next + this.span || length === 0 || length > this.#largest) return false;
-    const index = this.#indexOf(number);
-    const block = this.#blocks[index] ??= this.#fresh();
+    const block = this.#blocks[this.#indexOf(number)] ??= this.#fresh();
     const slot = number % perBlock;
-    if (block.lengths[slot] !== 0) return false;
+    if (block === null || block.lengths[slot] !== 0) return false;
     block.lengths[slot] = length;
     block.bytes.set(bytes.subarray(start, end), slot * this.#largest);
     block.used++;
@@ -110,12 +119,21 @@ export class Reorder {
     this.next = Math.max(this.next, number);
   }
 
+  /** Keeps nothing more, and gives its memory back. */
+  close(): void {
+    this.#budget?.release(this.memory);
+    this.#blocks.fill(null);
+    this.#spare = null;
+    this.#count = 0;
+  }
+
   #release(number: number, block: Block): void {
     block.lengths[number % perBlock] = 0;
     this.#count--;
     if (--block.used > 0) return;
     this.#blocks[this.#indexOf(number)] = null;
-    this.#spare = block;
+    if (this.#spare === null) this.#spare = block;
+    else this.#budget?.release(block.bytes.length);
   }
 
   #indexOf(number: number): number {
@@ -126,13 +144,15 @@ export class Reorder {
     return this.#blocks[this.#indexOf(number)]!;
   }
 
-  #fresh(): Block {
+  #fresh(): Block | null {
     const spare = this.#spare;
     if (spare !== null) {
       this.#spare = null;
       return spare;
     }
-    const bytes = new Uint8Array(perBlock * this.#largest);
+    const size = perBlock * this.#largest;
+    if (this.#budget?.reserve(size) === false) return null;
+    const bytes = new Uint8Array(size);
     return { bytes, view: new DataView(bytes.buffer), lengths: new Uint16Array(perBlock), used: 0 };
   }
 }

@@ -163,6 +163,20 @@ Deno.test("a sender that leaves one datagram out takes no more, however much it 
   assertLessOrEqual(memory(), early + 64 * 4096);
 });
 
+Deno.test("senders that leave datagrams out take 64 MiB of a receiver together, and others are heard", () => {
+  const { send, session, memory, receiver } = setUp();
+  for (let id = 1; id <= 63; id++) {
+    session(id);
+    send(frameOf(1, 100), DatagramFlag.numbered, 1);
+    for (let number = 3; number < 4000; number += 64) send(frameOf(1, 100), DatagramFlag.numbered, number);
+  }
+  assertLessOrEqual(memory(), 64 * MiB + 64 * 64 * 4096);
+  assertGreater(memory(), 63 * MiB);
+  session(64);
+  for (let number = 1; number <= 10; number++) send(frameOf(1, 100), DatagramFlag.numbered, number);
+  assertEquals([...receiver.sessions.values()].at(-1)!.arrivals.next, 11);
+});
+
 Deno.test("a sender that opens sessions opens 64", () => {
   const { send, session, receiver } = setUp();
   for (let id = 1; id <= 10_000; id++) {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
+import { MemoryBudget } from "../../core/memory.ts";
 import { Reorder } from "../../core/reorder.ts";
 
 const datagram = (number: number) => new Uint8Array([number % 251, number >> 8 & 255, 7]);
@@ -60,6 +61,21 @@ Deno.test("memory is taken as datagrams are apart, and given back", () => {
   reorder.skipTo(3000);
   assertEquals(drain(reorder), [3000]);
   assertEquals(reorder.memory, 64 * 1000, "one block is kept for the next");
+});
+
+Deno.test("where memory is shared, what there is none for is not kept, and all of it is given back", () => {
+  const block = 64 * 1000;
+  const budget = new MemoryBudget(3 * block);
+  const [one, two] = [new Reorder(1, 4096, 1000, budget), new Reorder(1, 4096, 1000, budget)];
+  assertEquals([put(one, 2), put(one, 100), put(two, 100), put(two, 200)], [true, true, true, false]);
+  assertEquals([one.makeRoom(200), two.makeRoom(101), budget.used], [false, true, 3 * block]);
+  one.skipTo(200);
+  assertEquals([one.memory, budget.used], [block, 2 * block], "one block is kept for the next");
+  assert(put(two, 200));
+  one.close();
+  assertEquals([one.memory, budget.used], [0, 2 * block]);
+  two.close();
+  assertEquals([two.count, budget.used], [0, 0]);
 });
 
 Deno.test("skipping over more than is there is quick, and leaves nothing", () => {
