@@ -25,8 +25,6 @@
  * @module
  */
 
-import { groupId } from "./core/datagram.ts";
-import { sealOf } from "./core/encrypted_seal.ts";
 import type { Address, DatagramPort } from "./core/datagram_port.ts";
 import type { SubscriptionEvent } from "./core/events.ts";
 import { GroupSubscription } from "./core/group_subscription.ts";
@@ -35,7 +33,7 @@ import { Server, type ServerOptions } from "./core/server.ts";
 import type { StartPoint } from "./core/subscription.ts";
 import { dial } from "./transports/dial.ts";
 import { platform } from "./transports/platform.ts";
-import { defaultGroup, largestTaken, openReceiver, parseGroup } from "./transports/udp_group.ts";
+import { defaultGroup, openReceiver, parseGroup, receptionOf } from "./transports/udp_group.ts";
 
 export { Batch, type Message } from "./core/batch.ts";
 export { Code, codeName, codeText } from "./core/codes.ts";
@@ -124,10 +122,8 @@ export async function subscribeMulticast(
   const ports = await openReceiver(group);
   return new GroupSubscription(platform, { group: ports.group.map(through), own: through(ports.own) }, {
     ...rest,
+    ...receptionOf(group, key),
     patterns,
     repair,
-    group: groupId(platform, group.address),
-    seal: sealOf(platform, key, "receiver"),
-    largest: largestTaken(group),
   });
 }

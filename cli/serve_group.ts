@@ -10,7 +10,7 @@ import type { Address } from "../core/datagram_port.ts";
 import { UsageError } from "../core/errors.ts";
 import { GroupSender } from "../core/group_sender.ts";
 import { GroupTransmitter } from "../core/group_transmitter.ts";
-import { idLength } from "../core/bytes.ts";
+import { randomBytes } from "../core/bytes.ts";
 import { Pattern } from "../core/pattern.ts";
 import type { Topics } from "../core/topics.ts";
 import { isLoopbackInterface, loopbackInterface, type NetworkInterface } from "../transports/interfaces.ts";
@@ -121,11 +121,9 @@ export async function serveGroup(
 ): Promise<ServingGroup> {
   const { address, host, largest, rate, topics: patterns } = group;
   const endpoint = `mcast://${address}`;
-  const session = new Uint8Array(idLength);
-  platform.random(session);
   const sender = new GroupSender<Address>(platform, topics, sealOf(platform, key, "sender"), {
     group: groupId(platform, address),
-    session,
+    session: randomBytes(platform),
     patterns: (patterns.length > 0 ? patterns : ["#"]).map((pattern) => new Pattern(pattern)),
     largest,
     rate,

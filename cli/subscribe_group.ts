@@ -4,16 +4,14 @@
  * @module
  */
 
-import { groupId } from "../core/datagram.ts";
-import { sealOf } from "../core/encrypted_seal.ts";
 import type { Address } from "../core/datagram_port.ts";
 import type { DropReason } from "../core/group_receiver.ts";
-import { GroupSubscription, type GroupSubscriptionOptions } from "../core/group_subscription.ts";
+import { GroupSubscription } from "../core/group_subscription.ts";
 import type { Link } from "../core/link.ts";
 import type { StartPoint } from "../core/subscription.ts";
 import { isLoopbackInterface } from "../transports/interfaces.ts";
 import { platform } from "../transports/platform.ts";
-import { defaultGroup, type Group, largestTaken, openReceiver } from "../transports/udp_group.ts";
+import { defaultGroup, type Group, openReceiver, receptionOf } from "../transports/udp_group.ts";
 import { readKey } from "./key_file.ts";
 import type { Log } from "./log.ts";
 
@@ -65,18 +63,6 @@ export async function subscribeGroup(
     },
   });
   return new WatchedGroup(subscription, command, log, () => heard);
-}
-
-/** Which datagrams a receiver takes. @param key 32 bytes, or `null` for those that are not encrypted */
-export function receptionOf(
-  group: Group,
-  key: Uint8Array | null,
-): Pick<GroupSubscriptionOptions, "group" | "seal" | "largest"> {
-  return {
-    group: groupId(platform, group.address),
-    seal: sealOf(platform, key, "receiver"),
-    largest: largestTaken(group),
-  };
 }
 
 /** A group's subscription that says once what is wrong with what comes, and what to do when nothing does. */

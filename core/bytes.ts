@@ -54,11 +54,16 @@ export function unhex(text: string): Uint8Array {
   return bytes;
 }
 
-/** 128 bits that nobody can guess, in hexadecimal. */
-export function randomId(platform: { random(into: Uint8Array): void }): string {
+/** 128 bits that nobody can guess. */
+export function randomBytes(platform: { random(into: Uint8Array): void }): Uint8Array {
   const bytes = new Uint8Array(idLength);
   platform.random(bytes);
-  return hex(bytes);
+  return bytes;
+}
+
+/** The same, in hexadecimal. */
+export function randomId(platform: { random(into: Uint8Array): void }): string {
+  return hex(randomBytes(platform));
 }
 
 /** Whether an id stands at `at`. */

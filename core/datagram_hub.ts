@@ -6,7 +6,7 @@
  * @module
  */
 
-import { hex, idLength } from "./bytes.ts";
+import { hex, randomBytes } from "./bytes.ts";
 import type { Platform } from "./connection.ts";
 import { checksumSeal } from "./datagram.ts";
 import type { Address, OpenDatagrams } from "./datagram_port.ts";
@@ -139,8 +139,7 @@ export class DatagramHub implements Disposable {
     const memory = deliveryMemory + wanted.largest;
     if (!inputs.reserve(memory)) return null;
     const group = this.#nextGroup++;
-    const session = new Uint8Array(idLength);
-    this.#platform.random(session);
+    const session = randomBytes(this.#platform);
     const seal = checksumSeal(this.#platform);
     const rate = this.#options.rate(at);
     const options = { group, session, ...wanted, rate, unicast: true };

@@ -173,15 +173,31 @@ class Iteration<T> implements AsyncIterableIterator<T> {
 /**
  * Tells everything that has happened, without a promise: a batch is valid during the call alone.
  *
+ * @param close called after an error of who is told, which is nobody's to catch
  * @returns what is to be called when something came
  */
-export function tellEvents(source: Readable, tell: (event: SubscriptionEvent) => void): () => void {
+export function tellEvents(
+  source: Readable,
+  tell: (event: SubscriptionEvent) => void,
+  platform: Pick<Platform, "soon">,
+  close: () => void,
+): () => void {
   const reader = new EventReader(source);
-  return () => {
+  const tellAll = () => {
     try {
       for (let event = reader.poll(); event !== null; event = reader.poll()) tell(event);
     } finally {
       reader.release();
+    }
+  };
+  return () => {
+    try {
+      tellAll();
+    } catch (error) {
+      close();
+      platform.soon(() => {
+        throw error;
+      });
     }
   };
 }

@@ -7,7 +7,7 @@
  */
 
 import { backoff } from "./backoff.ts";
-import { hex, idLength, idStandsAt, noId, randomId, readU64 } from "./bytes.ts";
+import { hex, idLength, idStandsAt, noId, randomBytes, randomId, readU64 } from "./bytes.ts";
 import type { Platform } from "./connection.ts";
 import type { Values } from "./control.ts";
 import { type DatagramFault, DatagramFlag, DatagramWriter, inDatagram, openDatagram, type Seal } from "./datagram.ts";
@@ -254,9 +254,7 @@ export class GroupReceiver<A> implements SessionOwner {
 
   /** What this receiver's requests are sent as. */
   #ownSession(): DatagramWriter {
-    const id = new Uint8Array(idLength);
-    this.#platform.random(id);
-    return new DatagramWriter(this.#seal, this.#group, id);
+    return new DatagramWriter(this.#seal, this.#group, randomBytes(this.#platform));
   }
 
   /** A datagram with one request. */

@@ -100,7 +100,8 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
     this.#patterns = options.patterns.map((pattern) => new Pattern(pattern));
     this.#options = options;
     this.#readable = this.#makeReadable();
-    this.#tell = options.onEvent === undefined ? null : tellEvents(this.#readable, options.onEvent);
+    const { onEvent } = options;
+    this.#tell = onEvent === undefined ? null : tellEvents(this.#readable, onEvent, platform, () => this.close());
     const session = {
       group: group ?? 0,
       unicast: group === null,
@@ -253,18 +254,6 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
     this.#options.onPause?.(behind);
   }
 
-  /** As for a subscription to a server, an error in `onEvent` ends it, and is nobody's to catch. */
-  #tellAll(tell: () => void): void {
-    try {
-      tell();
-    } catch (error) {
-      this.close();
-      this.#platform.soon(() => {
-        throw error;
-      });
-    }
-  }
-
   /** Receives nothing more. */
   #end(): void {
     this.#listener[Symbol.dispose]();
@@ -272,7 +261,7 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
   }
 
   #arrive(): void {
-    if (this.#tell !== null) this.#tellAll(this.#tell);
+    this.#tell?.();
     this.#pace();
     const arrived = this.#arrived;
     this.#arrived = null;

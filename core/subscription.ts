@@ -115,7 +115,8 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     const from = this.#from = options.from ?? "latest";
     this.#inbox = new ResumableInbox(link.pool, typeof from === "object" && "sequence" in from ? from.sequence : 1);
     this.#readable = this.#makeReadable();
-    this.#tell = options.onEvent === undefined ? null : tellEvents(this.#readable, options.onEvent);
+    const { onEvent } = options;
+    this.#tell = onEvent === undefined ? null : tellEvents(this.#readable, onEvent, link.platform, () => this.close());
     this.ready = this.#ready.promise;
     // Who does not ask is told by the iterator.
     this.ready.catch(() => {});
@@ -336,17 +337,6 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     };
   }
 
-  #tellAll(tell: () => void): void {
-    try {
-      tell();
-    } catch (error) {
-      this.close();
-      this.#link.platform.soon(() => {
-        throw error;
-      });
-    }
-  }
-
   #goOn(): void {
     if (!this.#paused || this.#behind >= lowWater || this.#ended) return;
     this.#paused = false;
@@ -366,7 +356,7 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   #arrive(): void {
-    if (this.#tell !== null) this.#tellAll(this.#tell);
+    this.#tell?.();
     const arrived = this.#arrived;
     this.#arrived = null;
     arrived?.();

@@ -4,8 +4,11 @@
  * @module
  */
 
+import { groupId } from "../core/datagram.ts";
 import type { DatagramPort, GroupPorts } from "../core/datagram_port.ts";
+import { sealOf } from "../core/encrypted_seal.ts";
 import { UsageError } from "../core/errors.ts";
+import type { GroupSubscriptionOptions } from "../core/group_subscription.ts";
 import { formatAddress, parseEndpoint } from "./endpoint.ts";
 import {
   defaultInterface,
@@ -14,6 +17,7 @@ import {
   loopbackInterface,
   type NetworkInterface,
 } from "./interfaces.ts";
+import { platform } from "./platform.ts";
 import { joinGroup, openUdp } from "./udp.ts";
 
 /** The group that is meant when none is named. */
@@ -120,9 +124,26 @@ export function headersOf(host: string): number {
 /** What fits the usual link is taken, whatever the sender keeps below. */
 const leastLargest = 1472;
 
-/** Bytes of the largest datagram that is taken of a group: its sender's are as large as the endpoint says, or smaller. */
-export function largestTaken({ largest }: Group): number {
+/** Bytes of the largest datagram that is taken: its sender's are as large as the endpoint says, or smaller. */
+function largestTaken({ largest }: Group): number {
   return Math.max(largest, leastLargest);
+}
+
+/**
+ * Which datagrams a group's receiver takes.
+ *
+ * @internal
+ * @param key 32 bytes, or `null` for those that are not encrypted
+ */
+export function receptionOf(
+  group: Group,
+  key: Uint8Array | null,
+): Pick<GroupSubscriptionOptions, "group" | "seal" | "largest"> {
+  return {
+    group: groupId(platform, group.address),
+    seal: sealOf(platform, key, "receiver"),
+    largest: largestTaken(group),
+  };
 }
 
 /**
@@ -138,13 +159,23 @@ export async function openReceiver(to: Group): Promise<GroupPorts> {
     : loopback === undefined
     ? [defaultInterface]
     : [loopback, defaultInterface];
-  const local = interfaces.every(isLoopbackInterface);
   using opened = new DisposableStack();
   const group: DatagramPort[] = [];
   for (const port of portsOf(to)) group.push(opened.use(await joinGroup(host, port, interfaces)));
-  const own = openUdp(local ? "127.0.0.1" : host.includes(":") ? "::" : "0.0.0.0", 0);
+  const own = openOwn(host, interfaces);
   opened.move();
   return { group, own };
+}
+
+/**
+ * The port of a group's receiver from which its requests leave: on this machine alone, where the group is.
+ *
+ * @param interfaces on which the group is joined
+ * @throws {TransportError} when there is none to be had
+ */
+export function openOwn(host: string, interfaces: readonly NetworkInterface[]): DatagramPort {
+  const local = interfaces.every(isLoopbackInterface);
+  return openUdp(local ? "127.0.0.1" : host.includes(":") ? "::" : "0.0.0.0", 0);
 }
 
 function isMulticast(host: string): boolean {

@@ -26,9 +26,9 @@ export interface MeasuredGroup extends BenchGroup {
 
 /** A group on loopback that nobody else uses, most likely, and its id tells it from others. */
 export function freeGroup(): string {
-  const [a, b, c] = crypto.getRandomValues(new Uint16Array(3)) as unknown as [number, number, number];
+  const [a, b, c] = crypto.getRandomValues(new Uint16Array(3));
   // Below the ports that systems give to who asks for any: one of a row may be somebody's.
-  return `mcast://239.255.${a & 255}.${b & 255}:${20_000 + c % 12_000}?interface=127.0.0.1`;
+  return `mcast://239.255.${a! & 255}.${b! & 255}:${20_000 + c! % 12_000}?interface=127.0.0.1`;
 }
 
 /** The group that was asked for, with a key of its own if it is to be encrypted. */

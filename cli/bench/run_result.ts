@@ -5,6 +5,7 @@
  */
 
 import { availableParallelism } from "node:os";
+import { largeBuffer } from "../doctor/commands.ts";
 import { formatRate } from "../units.ts";
 import { percent } from "./figures.ts";
 import type { ReceiveResult, Report, SendResult } from "./job.ts";
@@ -228,7 +229,7 @@ function multicastOf({ multicast, received }: Gathered): MulticastResult | null 
 export function overflow({ sent, missed, faults }: MulticastResult, receivers: number): string[] {
   const part = (missed - faults.lost - faults.reordered) / ((sent?.datagrams ?? 0) * receivers);
   if (!(part > muchLost)) return [];
-  const hint = Deno.build.os === "linux" ? " (sysctl -w net.core.rmem_default=4194304)" : "";
+  const hint = Deno.build.os === "linux" ? ` (sysctl -w net.core.rmem_default=${largeBuffer})` : "";
   return [
     `${
       percent.text(part)

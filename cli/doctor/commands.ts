@@ -149,7 +149,7 @@ export function openFirewall(host: string, system: System): Lines {
 }
 
 /** What a receive buffer is advised to have, in bytes: enough for a pause of ten milliseconds at 2,000 Mbit/s. */
-const largeBuffer = 4 * 1024 * 1024;
+export const largeBuffer = 4 * 1024 * 1024;
 
 /** Makes the receive buffer of sockets larger. */
 export function enlargeBuffers(system: System): Lines {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { idLength } from "../../core/bytes.ts";
+import { randomBytes } from "../../core/bytes.ts";
 import { groupId } from "../../core/datagram.ts";
 import { sealOf } from "../../core/encrypted_seal.ts";
 import type { Address } from "../../core/datagram_port.ts";
@@ -18,10 +18,11 @@ import { Pattern } from "../../core/pattern.ts";
 import type { Publisher } from "../../core/publisher.ts";
 import { Server } from "../../core/server.ts";
 import { formatAddress } from "../../transports/endpoint.ts";
-import { isLoopbackInterface, type NetworkInterface } from "../../transports/interfaces.ts";
+import type { NetworkInterface } from "../../transports/interfaces.ts";
 import { memoryListener } from "../../transports/memory.ts";
 import { platform } from "../../transports/platform.ts";
-import { joinGroup, openGroup, openUdp, udpAddress } from "../../transports/udp.ts";
+import { joinGroup, openGroup, udpAddress } from "../../transports/udp.ts";
+import { openOwn } from "../../transports/udp_group.ts";
 import { within } from "./within.ts";
 
 /** How a loop is made. */
@@ -84,7 +85,7 @@ export async function openLoop({ host, by, ttl, largest, rate, key }: LoopOption
   await using stack = new AsyncDisposableStack();
   const shared = stack.use(await joinGroup(host, 0, [by]));
   const { port } = shared.address;
-  const own = stack.use(openUdp(isLoopbackInterface(by) ? "127.0.0.1" : host.includes(":") ? "::" : "0.0.0.0", 0));
+  const own = stack.use(openOwn(host, [by]));
   const out = stack.use(await openGroup({ host, port, interface: by, ttl }));
   const group = groupId(platform, formatAddress(host, port));
   const arrivals = new Arrivals();
@@ -99,11 +100,9 @@ export async function openLoop({ host, by, ttl, largest, rate, key }: LoopOption
     }),
   );
   const server = stack.use(new Server({ platform }));
-  const session = new Uint8Array(idLength);
-  platform.random(session);
   const sender = new GroupSender<Address>(platform, server.topics, sealOf(platform, key, "sender"), {
     group,
-    session,
+    session: randomBytes(platform),
     patterns: [new Pattern("#")],
     largest,
     rate,

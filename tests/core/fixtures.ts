@@ -253,3 +253,14 @@ export class LogSource implements Source {
     return this.cursor.read(most, into);
   }
 }
+
+/** Waits for an error that nobody catches, from now until it is disposed of. */
+export function uncaughtError(): { readonly error: Promise<unknown> } & Disposable {
+  const { promise: error, resolve } = Promise.withResolvers<unknown>();
+  const listen = (event: ErrorEvent) => {
+    event.preventDefault();
+    resolve(event.error);
+  };
+  addEventListener("error", listen);
+  return { error, [Symbol.dispose]: () => removeEventListener("error", listen) };
+}

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { TransportError, UsageError } from "../../core/errors.ts";
 import { GapError, type SubscriptionEvent } from "../../core/events.ts";
 import { unreadMemory } from "../../core/group_inbox.ts";
-import { KiB, MiB } from "./fixtures.ts";
+import { KiB, MiB, uncaughtError } from "./fixtures.ts";
 import { DatagramNet, Multicaster, subscribeGroup } from "./group_ports.ts";
 import { collect } from "./links.ts";
 import { TestServer, turn } from "./world.ts";
@@ -298,19 +298,12 @@ Deno.test("group subscription: an error in onEvent is nobody's to catch, and end
       throw failing;
     },
   });
-  const uncaught = Promise.withResolvers<unknown>();
-  const listen = (event: ErrorEvent) => {
-    event.preventDefault();
-    uncaught.resolve(event.error);
-  };
-  addEventListener("error", listen);
-  try {
+  {
+    using uncaught = uncaughtError();
     caster.publish("a");
     caster.publish("b");
     await world.run(100);
-    assertEquals(await uncaught.promise, failing);
-  } finally {
-    removeEventListener("error", listen);
+    assertEquals(await uncaught.error, failing);
   }
   caster.publish("a");
   await world.run(100);

@@ -5,7 +5,7 @@ import { UsageError } from "../../core/errors.ts";
 import type { SubscriptionEvent } from "../../core/events.ts";
 import { stamp } from "../../core/frame.ts";
 import type { SubscriptionOptions } from "../../core/subscription.ts";
-import { viewOf } from "./fixtures.ts";
+import { uncaughtError, viewOf } from "./fixtures.ts";
 import { PlayedServer } from "./links.ts";
 import { controlFrame, textFrame, turn, World } from "./world.ts";
 
@@ -91,17 +91,10 @@ Deno.test("subscription: an error in onEvent is nobody's to catch, ends that sub
       throw failing;
     },
   });
-  const uncaught = Promise.withResolvers<unknown>();
-  const listen = (event: ErrorEvent) => {
-    event.preventDefault();
-    uncaught.resolve(event.error);
-  };
-  addEventListener("error", listen);
-  try {
+  {
+    using uncaught = uncaughtError();
     await send(message(1, "one"), message(2, "two"));
-    assertEquals(await uncaught.promise, failing);
-  } finally {
-    removeEventListener("error", listen);
+    assertEquals(await uncaught.error, failing);
   }
   await send(message(3, "three"));
   assertEquals(events, ["a 1: one"]);
