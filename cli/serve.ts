@@ -279,6 +279,8 @@ function logEvent(event: ServerEvent, log: Log): void {
     const fields = { peer, reason: codeName(event.code), ...(event.why && { why: event.why }) };
     if (event.code === Code.done || event.code === Code.draining) log.info("session closed", fields);
     else log.warn("session closed", fields);
+  } else if (kind === "rejected") {
+    log.warn("connection rejected", { peer, reason: codeName(event.code), why: event.why });
   } else {
     const { error } = event;
     log.error("internal error: this is a bug, please report it", {

@@ -34,6 +34,11 @@ export const Code = {
   draining: 16,
   internal: 17,
   connectionLost: 18,
+  tls: 19,
+  certificate: 20,
+  authentication: 21,
+  attempts: 22,
+  removed: 23,
 
   // A request fails: FAILED. The session goes on.
   topicName: 32,
@@ -89,6 +94,11 @@ const texts: ReadonlyMap<Code, CodeText> = new Map([
   [Code.draining, { name: "draining", text: "the server is shutting down" }],
   [Code.internal, { name: "internal", text: "an error inside the server" }],
   [Code.connectionLost, { name: "connection-lost", text: "the connection ended without a word" }],
+  [Code.tls, { name: "tls", text: "the TLS handshake failed" }],
+  [Code.certificate, { name: "certificate", text: "one end does not accept the certificate of the other" }],
+  [Code.authentication, { name: "authentication", text: "the server does not know who this is" }],
+  [Code.attempts, { name: "attempts", text: "there were too many failed attempts from this address" }],
+  [Code.removed, { name: "removed", text: "the user may not use this server any more" }],
   [Code.topicName, { name: "topic-name", text: "the name is not one a topic can have" }],
   [Code.pattern, { name: "pattern", text: "the pattern is not well formed" }],
   [Code.reservedTopic, { name: "reserved-topic", text: "topics that begin with $ are the server's own" }],

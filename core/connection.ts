@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { Code } from "./codes.ts";
 import type { Address } from "./datagram_port.ts";
 
 /**
@@ -23,6 +24,10 @@ export interface Connection extends Disposable {
   readonly local?: Address;
   /** Where the other end is. */
   readonly remote?: Address;
+  /** Who the other end has proved to be; none where it was not asked. */
+  readonly user?: string;
+  /** Why the other end is not to be served, although there is a connection to tell it so. */
+  readonly rejected?: Rejection;
   /**
    * Reads at least one byte into `into`, as soon as there is one.
    *
@@ -39,6 +44,14 @@ export interface Connection extends Disposable {
   closeWrite(): Promise<void>;
   /** Ends both directions at once. */
   close(): void;
+}
+
+/** Why somebody is turned away: the close reason, and a sentence about it. */
+export interface Rejection {
+  /** The close reason. */
+  readonly code: Code;
+  /** More about it, for people. */
+  readonly why: string;
 }
 
 /** What accepts connections on one endpoint. */

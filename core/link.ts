@@ -322,7 +322,8 @@ export class Link implements AsyncDisposable {
   /** What the end of a session means to those who use the link. */
   #errorOf(code: Code, why: string): Error {
     if (!this.#everConnected && code === Code.notStream) {
-      return this.#lostError("connect to", "what answers there does not speak the stream protocol: is the port right?");
+      const hint = why.includes("TLS") ? why : "is the port right?";
+      return this.#lostError("connect to", `what answers there does not speak the stream protocol: ${hint}`);
     }
     if (!this.#everConnected && code === Code.version) return this.#lostError("connect to", why);
     if (final.has(code)) return new ProtocolError(code, why);

@@ -6,7 +6,7 @@
 
 import { AckQueue } from "./acknowledgements.ts";
 import { Code, codeName, isKnown } from "./codes.ts";
-import type { Connection, Listener, Platform } from "./connection.ts";
+import type { Connection, Listener, Platform, Rejection } from "./connection.ts";
 import { Policy } from "./control.ts";
 import { DatagramHub } from "./datagram_hub.ts";
 import type { Address, OpenDatagrams } from "./datagram_port.ts";
@@ -23,6 +23,7 @@ export type LagPolicy = "skip" | "disconnect" | "wait";
 export type ServerEvent =
   | { readonly kind: "opened"; readonly peer: string; readonly agent: string }
   | { readonly kind: "closed"; readonly peer: string; readonly code: Code; readonly why: string }
+  | { readonly kind: "rejected"; readonly peer: string; readonly code: Code; readonly why: string }
   | { readonly kind: "bug"; readonly peer: string; readonly error: unknown };
 
 /** How a server is made. */
@@ -169,6 +170,8 @@ export class Server implements AsyncDisposable {
       session.close(Code.connections, `the most is ${this.topics.limits.connections}`);
     } else if (this.#draining) {
       session.close(Code.draining);
+    } else if (connection.rejected !== undefined) {
+      session.close(connection.rejected.code, connection.rejected.why);
     }
     driver.run()
       .catch((error) => this.#onEvent({ kind: "bug", peer: connection.peer, error }))
@@ -177,6 +180,12 @@ export class Server implements AsyncDisposable {
         this.#sessions.delete(session);
         if (this.#sessions.size === 0) this.#idle?.();
       });
+  }
+
+  /** Takes note of somebody who was not let in as far as here: that is told, and counted as other ends are. */
+  reject({ peer, code, why }: Rejection & { readonly peer: string }): void {
+    this.#count(code);
+    this.#onEvent({ kind: "rejected", peer, code, why });
   }
 
   /**

@@ -213,6 +213,11 @@ export class ServerSession extends Session implements SubscribingSession {
     this.#sessions.ackQueue.read(this.lastHeard);
   }
 
+  override ended(code: Code = Code.connectionLost, why = ""): void {
+    // Somebody looked whether there is a server, and has nothing to say to it.
+    super.ended(this.unheard ? Code.done : code, why);
+  }
+
   override tick(now: number): void {
     super.tick(now);
     // What is delivered by datagrams ends without a word here.

@@ -138,6 +138,11 @@ export abstract class Session {
     else this.stir();
   }
 
+  /** Whether nothing at all has come from the peer. */
+  protected get unheard(): boolean {
+    return !this.#greeted && this.reader.peek(1).length === 0;
+  }
+
   /** What to write now, or `null` for nothing. No write may be pending. */
   next(): Uint8Array | null {
     if (this.#state === "closed") return null;
@@ -290,7 +295,7 @@ export abstract class Session {
       if (bytes[i] === preamble[i]) continue;
       throw i === preambleFixed - 1
         ? new ProtocolError(Code.version, `the peer speaks version ${bytes[i]}, this is version ${preamble[i]}`)
-        : new ProtocolError(Code.notStream, "this port speaks the stream protocol");
+        : new ProtocolError(Code.notStream, tlsRecord(bytes) ?? "this port speaks the stream protocol");
     }
     if (bytes.length < preamble.length) return false;
     this.reader.skip(preamble.length);
@@ -338,6 +343,15 @@ export abstract class Session {
       throw error;
     }
   }
+}
+
+/** What to do where one end speaks TLS and the other does not: its records begin with a type and the version (RFC 8446, 5.1). */
+function tlsRecord([type, version]: Uint8Array): string | null {
+  if (version !== undefined && version !== 3) return null;
+  if (type === 22) {
+    return "TLS came to a listener without it: connect with tcp://, or let the server listen with tls://";
+  }
+  return type === 21 ? "it speaks TLS: connect with tls://" : null;
 }
 
 /** What a {@linkcode ProtocolError} says beyond its name. */

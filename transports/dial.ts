@@ -4,27 +4,40 @@
  * @module
  */
 
-import type { Connection, Listener } from "../core/connection.ts";
+import type { Connection, Dial, Listener } from "../core/connection.ts";
 import { UsageError } from "../core/errors.ts";
-import { type Endpoint, parseEndpoint } from "./endpoint.ts";
+import { type Endpoint, formatEndpoint, parseEndpoint } from "./endpoint.ts";
 import type { Scheme } from "./schemes.ts";
 import type { SocketListenerOptions } from "./socket.ts";
 import { dialTcp, listenTcp } from "./tcp.ts";
+import { listenTls } from "./tls.ts";
+import { dialTls, type TlsTrust } from "./tls_dial.ts";
+import type { TlsIdentity } from "./tls_identity.ts";
 
 /** How a listener may be set up, whatever its scheme. */
-export type ListenOptions = Pick<SocketListenerOptions, "onAcceptError">;
+export interface ListenOptions extends Pick<SocketListenerOptions, "onAcceptError" | "onRejected"> {
+  /** What listeners for TLS show; they need it. */
+  readonly tls?: TlsIdentity;
+}
 
 /** The byte streams of one scheme. */
 export interface Transport {
   /** Connects; rejects with a `TransportError`, or with the signal's reason. */
-  dial(endpoint: Endpoint, signal?: AbortSignal): Promise<Connection>;
+  dial(endpoint: Endpoint, trust: TlsTrust, signal?: AbortSignal): Promise<Connection>;
   /** Listens; throws or rejects with a `TransportError`. */
   listen(endpoint: Endpoint, options?: ListenOptions): Listener | Promise<Listener>;
 }
 
 /** The transports, by scheme. */
 export const transports: Readonly<Partial<Record<Scheme, Transport>>> = {
-  tcp: { dial: dialTcp, listen: listenTcp },
+  tcp: { dial: (endpoint, _, signal) => dialTcp(endpoint, signal), listen: listenTcp },
+  tls: {
+    dial: dialTls,
+    listen(endpoint, { tls, ...options } = {}) {
+      if (tls !== undefined) return listenTls(endpoint, tls, options);
+      throw new UsageError(`cannot listen on ${formatEndpoint(endpoint)} without a certificate`, "give it one");
+    },
+  },
 };
 
 const dialled = Object.keys(transports) as Scheme[];
@@ -32,6 +45,7 @@ const dialled = Object.keys(transports) as Scheme[];
 /**
  * Opens a connection to an endpoint of any scheme in the table.
  *
+ * @param trust whom a connection with TLS trusts
  * @throws {UsageError} when the endpoint is wrong
  * @throws {TransportError} when it cannot be reached
  * @throws the signal's reason when it aborts
@@ -45,7 +59,7 @@ const dialled = Object.keys(transports) as Scheme[];
  * using accepted = await listener.accept();
  * ```
  */
-export async function dial(text: string, signal?: AbortSignal): Promise<Connection> {
+export async function dial(text: string, signal?: AbortSignal, trust: TlsTrust = {}): Promise<Connection> {
   const endpoint = parseEndpoint(text, dialled);
   if (endpoint.port === 0) {
     throw new UsageError(
@@ -53,7 +67,12 @@ export async function dial(text: string, signal?: AbortSignal): Promise<Connecti
       "only a listener takes 0",
     );
   }
-  return await transports[endpoint.scheme]!.dial(endpoint, signal);
+  return await transports[endpoint.scheme]!.dial(endpoint, trust, signal);
+}
+
+/** What opens connections and, where they are with TLS, trusts so. */
+export function dialer(trust: TlsTrust): Dial {
+  return (text, signal) => dial(text, signal, trust);
 }
 
 /**

@@ -4,14 +4,16 @@
  * @module
  */
 
-import type { Connection, Listener } from "../core/connection.ts";
+import type { Connection, Listener, Rejection } from "../core/connection.ts";
 import type { Address } from "../core/datagram_port.ts";
 import { TransportError } from "../core/errors.ts";
 import { type Endpoint, formatAddress, formatEndpoint } from "./endpoint.ts";
 import { connectionFault, dialFault, errorCode } from "./fault.ts";
 
 /** What is used of a Deno connection. */
-export type Socket = Pick<Deno.Conn, "read" | "write" | "closeWrite" | "close" | "localAddr" | "remoteAddr">;
+export type Socket =
+  & Pick<Deno.Conn, "read" | "write" | "closeWrite" | "close" | "localAddr" | "remoteAddr">
+  & Pick<Connection, "user" | "rejected">;
 
 /** What is used of a Deno listener. */
 export interface SocketAcceptor {
@@ -28,6 +30,10 @@ export class SocketConnection implements Connection {
   readonly local?: Address;
   /** Where the other end is. */
   readonly remote?: Address;
+  /** Who the other end has proved to be. */
+  readonly user?: string;
+  /** Why it is not to be served. */
+  readonly rejected?: Rejection;
   readonly #socket: Socket;
   readonly #endpoint: string;
   #closed = false;
@@ -40,7 +46,9 @@ export class SocketConnection implements Connection {
   constructor(socket: Socket, endpoint: string) {
     this.#socket = socket;
     this.#endpoint = endpoint;
-    const { localAddr: local, remoteAddr: remote } = socket;
+    const { localAddr: local, remoteAddr: remote, user, rejected } = socket;
+    if (user !== undefined) this.user = user;
+    if (rejected !== undefined) this.rejected = rejected;
     if ("hostname" in local) this.local = addressOf(local);
     if ("hostname" in remote) this.remote = addressOf(remote);
     this.peer = this.remote?.text ?? remote.transport;
@@ -133,6 +141,8 @@ const acceptPause = 100;
 export interface SocketListenerOptions {
   /** Told of each connection that failed while it was being accepted; what it throws is a bug. */
   readonly onAcceptError?: (error: Error) => void;
+  /** Told of each that was not accepted since its handshake failed. */
+  readonly onRejected?: (rejected: Rejection & { readonly peer: string }) => void;
   /** Waits a number of milliseconds, or until the signal aborts; a timer unless given. */
   readonly pause?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }
