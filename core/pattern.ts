@@ -65,6 +65,7 @@ export class Pattern {
   readonly text: string;
   /** Whether it matches only the topic of its own name. */
   readonly exact: boolean;
+  /** `#` alone is kept as `+/#`, which matches the same: then what stands in a place always says something of that level. */
   readonly #levels: readonly string[];
 
   /**
@@ -81,7 +82,7 @@ export class Pattern {
       );
     }
     this.text = text;
-    this.#levels = text.split("/");
+    this.#levels = text === "#" ? ["+", "#"] : text.split("/");
     this.exact = !this.#levels.some((level) => level === "+" || level === "#");
   }
 
@@ -97,4 +98,53 @@ export class Pattern {
     }
     return parts.length === levels.length;
   }
+
+  /**
+   * Whether there is a topic that both match. How long a topic may be is left out of account, here and in `covers`.
+   *
+   * @example
+   * ```ts
+   * import { Pattern } from "../core/pattern.ts";
+   * import { assert } from "@std/assert";
+   *
+   * assert(new Pattern("a/#").overlaps(new Pattern("+/b")));
+   * assert(!new Pattern("+/b").overlaps(new Pattern("a/c")));
+   * ```
+   */
+  overlaps(other: Pattern): boolean {
+    for (let index = 0;; index++) {
+      const mine = this.#levels[index];
+      const theirs = other.#levels[index];
+      if (mine === "#" || theirs === "#") return true;
+      if (mine === undefined || theirs === undefined) return mine === theirs;
+      if (!covers(mine, theirs, index) && !covers(theirs, mine, index)) return false;
+    }
+  }
+
+  /**
+   * Whether it matches every topic that the other one matches.
+   *
+   * @example
+   * ```ts
+   * import { Pattern } from "../core/pattern.ts";
+   * import { assert } from "@std/assert";
+   *
+   * assert(new Pattern("a/#").covers(new Pattern("a/+/c")));
+   * assert(!new Pattern("#").covers(new Pattern("$sys/a")));
+   * ```
+   */
+  covers(other: Pattern): boolean {
+    for (let index = 0;; index++) {
+      const mine = this.#levels[index];
+      const theirs = other.#levels[index];
+      if (mine === "#") return true;
+      if (mine === undefined || theirs === undefined || theirs === "#") return mine === theirs;
+      if (!covers(mine, theirs, index)) return false;
+    }
+  }
+}
+
+/** Whether one level of a pattern matches all that another one matches, in the same place. */
+function covers(level: string, other: string, index: number): boolean {
+  return level === other || (level === "+" && !(index === 0 && isReserved(other)));
 }

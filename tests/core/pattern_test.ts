@@ -70,6 +70,58 @@ Deno.test("patterns match what their definition says", () => {
   );
 });
 
+Deno.test("patterns overlap and cover as the table says", () => {
+  const table: [one: string, other: string, overlap: boolean, covers: boolean, covered: boolean][] = [
+    ["a", "a", true, true, true],
+    ["a", "b", false, false, false],
+    ["a", "a/b", false, false, false],
+    ["#", "a/b", true, true, false],
+    ["#", "+/#", true, true, true],
+    ["#", "+", true, true, false],
+    ["a/#", "a", true, true, false],
+    ["a/#", "a/+", true, true, false],
+    ["a/#", "a/+/#", true, true, false],
+    ["a/#", "b/#", false, false, false],
+    ["a/#", "+/b", true, false, false],
+    ["a/+/c", "a/b/+", true, false, false],
+    ["+/b", "+/c", false, false, false],
+    ["#", "$sys", false, false, false],
+    ["+", "$sys", false, false, false],
+    ["+/#", "$sys/#", false, false, false],
+    ["$sys/#", "$sys", true, true, false],
+    ["a/+", "a/$b", true, true, false],
+  ];
+  for (const [one, other, overlap, covers, covered] of table) {
+    const [a, b] = [new Pattern(one), new Pattern(other)];
+    assertEquals(a.overlaps(b), overlap, `${one} overlaps ${other}`);
+    assertEquals(b.overlaps(a), overlap, `${other} overlaps ${one}`);
+    assertEquals(a.covers(b), covers, `${one} covers ${other}`);
+    assertEquals(b.covers(a), covered, `${other} covers ${one}`);
+  }
+});
+
+Deno.test("patterns overlap when some topic matches both, and cover when every one does", () => {
+  // Patterns of up to four levels cannot tell topics of five levels from longer ones, nor "x" from any other word that
+  // is in no pattern.
+  const words = ["a", "$b", "x"];
+  const topics: string[] = [...words];
+  for (let from = 0, levels = 2; levels <= 5; levels++) {
+    const to = topics.length;
+    for (; from < to; from++) topics.push(...words.map((word) => `${topics[from]}/${word}`));
+  }
+  assertEquals(topics.length, 3 + 9 + 27 + 81 + 243);
+  const pattern = fc.tuple(fc.array(fc.constantFrom("a", "$b", "+"), { maxLength: 3 }), fc.boolean())
+    .map(([levels, rest]) => new Pattern((rest || levels.length === 0 ? [...levels, "#"] : levels).join("/")));
+  fc.assert(
+    fc.property(pattern, pattern, (one, other) => {
+      const matched = topics.filter((topic) => other.matches(topic));
+      assertEquals(one.overlaps(other), matched.some((topic) => one.matches(topic)), `${one.text} ${other.text}`);
+      assertEquals(one.covers(other), matched.every((topic) => one.matches(topic)), `${one.text} ${other.text}`);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
 const common: [name: string, fault: string][] = [
   ["", "empty"],
   ["/", "empty level"],
