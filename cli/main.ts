@@ -25,6 +25,7 @@ const commands: ReadonlyArray<readonly [name: string, description: string, load:
   ["topics", "list what a server holds", () => import("./topics.ts")],
   ["doctor", "look for what is in the way of multicast, and say what to type", () => import("./doctor.ts")],
   ["key", "make a key that encrypts a multicast group", () => import("./key.ts")],
+  ["passwd", "make a password or a token for the file of users", () => import("./passwd.ts")],
   ["completion", "print a completion script for a shell", () => import("./completion.ts")],
   ["help", "explain a command, or the exit codes", () => import("./help.ts")],
 ];

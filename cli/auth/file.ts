@@ -51,12 +51,13 @@ export async function readAuthFile(path: string): Promise<AuthFile> {
   } catch (error) {
     throw new Failure(`cannot read the users ${JSON.stringify(path)}: ${fileReason(error)}`);
   }
+  let text: string;
   try {
-    return parseAuthFile(new TextDecoder("utf-8", { fatal: true }).decode(bytes), path);
-  } catch (error) {
-    if (error instanceof TypeError) return { faults: [`${path}: it is not UTF-8`] };
-    throw error;
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return { faults: [`${path}: it is not UTF-8`] };
   }
+  return parseAuthFile(text, path);
 }
 
 /**
@@ -101,13 +102,13 @@ export async function exposure(path: string): Promise<string | undefined> {
 
 function readAccounts(root: Entry): Accounts {
   const { users, anonymous, limits } = root.table(["users", "anonymous", "limits"]);
-  // An editor that empties a file before it writes it must not throw everybody out in between.
-  if (users === undefined && anonymous === undefined) {
-    root.fault("nobody gets in: it has no [users.NAME] and no [anonymous]");
-  }
   const { user: userLimits, address } = limits?.table(["user", "address"]) ?? {};
   const every = { ...noLimits, ...readLimits(userLimits) };
   const known = (users?.entries() ?? []).map(([name, entry]) => readUser(name, entry, every));
+  // An editor that empties a file before it writes it must not throw everybody out in between.
+  if (anonymous === undefined && known.length === 0) {
+    root.fault("nobody gets in: it has no [users.NAME] and no [anonymous]");
+  }
   return new Accounts(
     withoutTwins(known),
     anonymous && readAccount("anonymous", anonymous.table(["publish", "subscribe", "limits"]), every),

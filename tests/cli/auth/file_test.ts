@@ -94,7 +94,8 @@ Deno.test("what is wrong is told with file, line and key", () => {
   const table: [text: string, fault: string][] = [
     ["\n[users", "2: incomplete key-value: cannot find end of key"],
     ["# empty", "1: nobody gets in: it has no [users.NAME] and no [anonymous]"],
-    ["users = 1", "1: users: it has to be a table"],
+    ["users = {}", "1: nobody gets in: it has no [users.NAME] and no [anonymous]"],
+    ["users = 1\n[anonymous]", "1: users: it has to be a table"],
     ["[users]\nalice = 1", "2: users.alice: it has to be a table"],
     ["[anonymous]\n[users.a]\n[user.b]", "3: user: there is no such key: did you mean users?"],
     ["[anonymous]\npassword = ''", "2: anonymous.password: there is no such key: give publish, subscribe, limits"],
