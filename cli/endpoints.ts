@@ -9,7 +9,7 @@ import { type Endpoint, formatEndpoint, parseEndpoint } from "../transports/endp
 import type { Scheme } from "../transports/schemes.ts";
 
 /** What a server listens on and clients connect to. */
-const serverSchemes: readonly Scheme[] = ["tcp"];
+const serverSchemes: readonly Scheme[] = ["tcp", "tls"];
 
 /** The server that is meant when none is named. */
 export const defaultServer = "tcp://127.0.0.1:7070";
@@ -39,16 +39,36 @@ export function parseServer(text: string): string {
   return formatEndpoint(endpoint);
 }
 
+/** How those are known who come to a server. */
+export interface Admission {
+  /** Whether anybody is let in, or secrets may go unencrypted, and that is meant. */
+  readonly open: boolean;
+  /** Whether there is a file of users. */
+  readonly users: boolean;
+  /** Whether those who come with TLS show a certificate. */
+  readonly certificates: boolean;
+}
+
 /**
- * Throws a `UsageError` for an endpoint to listen on that other machines may reach, unless `open` says that this is meant.
+ * Throws a `UsageError` for an endpoint to listen on that other machines may reach, where that is not safe and `open` does not
+ * say that it is meant.
  *
  * @param endpoint as {@linkcode parseServer} returns it
  */
-export function requireOpen(endpoint: string, open: boolean): void {
-  if (open || isLoopback(parseEndpoint(endpoint).host)) return;
+export function requireOpen(endpoint: string, { open, users, certificates }: Admission): void {
+  const { scheme, host, port } = parseEndpoint(endpoint);
+  if (open || isLoopback(host)) return;
+  const encrypted = scheme === "tls";
+  if (encrypted && (users || certificates)) return;
+  if (users) {
+    throw new UsageError(
+      `--listen: ${endpoint} is not on loopback and not encrypted: passwords and messages could be read on the way`,
+      `listen on ${formatEndpoint({ ...parseEndpoint(endpoint), scheme: "tls" })}, or give --open if that is meant`,
+    );
+  }
   throw new UsageError(
     `--listen: ${endpoint} is not on loopback: anybody who reaches it could publish and subscribe`,
-    "give --open if that is meant, or listen on tcp://127.0.0.1:7070",
+    `say who may with --auth FILE, give --open if that is meant, or listen on ${scheme}://127.0.0.1:${port}`,
   );
 }
 

@@ -6,15 +6,16 @@
 
 import { codeName } from "../core/codes.ts";
 import { Link, type LinkEvent } from "../core/link.ts";
-import { dial } from "../transports/dial.ts";
+import { dialer } from "../transports/dial.ts";
 import { platform } from "../transports/platform.ts";
+import { type Access, openAccess } from "./access.ts";
 import type { Log } from "./log.ts";
 import { formatDuration, formatMessages } from "./units.ts";
 
 /** What a command says of its link. */
 export interface LinkCommand {
-  /** The server's endpoint. */
-  readonly server: string;
+  /** The server, whom to trust, and who to be. */
+  readonly access: Access;
   /** Whether a connection that is lost is made again. */
   readonly reconnect: boolean;
   /** Whether messages are kept until they are acknowledged. */
@@ -29,10 +30,12 @@ export interface LinkCommand {
  * @throws {TransportError} when there is no connection to be had
  * @throws the signal's reason when it aborts
  */
-export function openLink(command: LinkCommand, log: Log, signal: AbortSignal): Promise<Link> {
-  const { server, reconnect, acknowledge = true, giveUpAfter } = command;
-  return new Link(server, {
-    dial,
+export async function openLink(command: LinkCommand, log: Log, signal: AbortSignal): Promise<Link> {
+  const { access, reconnect, acknowledge = true, giveUpAfter } = command;
+  const { server, trust, credentials } = await openAccess(access, log);
+  return await new Link(server, {
+    dial: dialer(trust),
+    credentials,
     platform,
     signal,
     reconnect,

@@ -6,7 +6,6 @@
 
 import { type Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { UsageError } from "../core/errors.ts";
-import { defaultServer, parseServer } from "./endpoints.ts";
 import type { ExitStatus } from "./exit.ts";
 import { logFormats, logLevels, type LogOptions } from "./log.ts";
 import { nearest } from "./suggest.ts";
@@ -94,21 +93,6 @@ export function parseChoice<const Choice extends string>(text: string, choices: 
     `"${text}" is not one of ${choices.join(", ")}`,
     near === undefined ? undefined : `did you mean ${near}?`,
   );
-}
-
-/** `-s, --server URL`, for commands that talk to a server. */
-export function serverOption(): Option<"-s, --server <url>", undefined, undefined, string> {
-  // An empty STREAM_SERVER names none.
-  return valueOption(
-    "-s, --server <url>",
-    `the server to talk to (default: ${defaultServer})`,
-    (text) => text === "" ? defaultServer : parseServer(text),
-  ).env("STREAM_SERVER");
-}
-
-/** The server that was asked for: an endpoint with its port. */
-export function serverOf(options: { readonly server?: string | undefined }): string {
-  return options.server ?? defaultServer;
 }
 
 /** Adds what every command takes: `--log-level`, `--log-format` and `--quiet`. Read them with {@linkcode logOptions}. */

@@ -9,21 +9,12 @@ import { UsageError } from "../core/errors.ts";
 import { isReserved, topicFault } from "../core/pattern.ts";
 import type { Publisher } from "../core/publisher.ts";
 import { type ExitStatus, Failure } from "./exit.ts";
+import { type Access, accessOf, addAccessOptions } from "./access.ts";
 import { Feed } from "./feed.ts";
 import { LineSplitter } from "./lines.ts";
 import { lossOf, openLink, untilAborted } from "./link.ts";
 import { Log, type LogOptions, processSurroundings } from "./log.ts";
-import {
-  addExamples,
-  logOptions,
-  onlyOneOf,
-  type Program,
-  refuseUrl,
-  repeatedOption,
-  serverOf,
-  serverOption,
-  valueOption,
-} from "./program.ts";
+import { addExamples, logOptions, onlyOneOf, type Program, refuseUrl, repeatedOption, valueOption } from "./program.ts";
 import { terminalProgress } from "./progress.ts";
 import { isTerminal, printError } from "./stdio.ts";
 import {
@@ -64,8 +55,8 @@ export type Destination =
 
 /** What the user asked of `stream publish`. */
 export interface PublishOptions {
-  /** The server's endpoint, with its port. */
-  readonly server: string;
+  /** The server, whom to trust, and who to be. */
+  readonly access: Access;
   /** Where the messages go. */
   readonly destination: Destination;
   /** Where they come from. */
@@ -112,7 +103,6 @@ export function declare(command: Command, program: Program): void {
     .addOption(valueOption("--chunk <size>", "pieces of that many bytes", parseSize))
     .option("--whole", "all the input is one message")
     .option("--delimited", "a length before each message: 32 bits, network byte order")
-    .addOption(serverOption())
     .addOption(valueOption("-n, --count <n>", "end after that many messages", (text) => parseCount(text)))
     .addOption(valueOption("--rate <rate>", "messages a second at most, such as 1000/s", parseMessageRate))
     .addOption(valueOption("--repeat <n>", "send all of it that many times", (text) => parseCount(text)))
@@ -139,7 +129,7 @@ export function declare(command: Command, program: Program): void {
         throw new UsageError(`--topic-from needs whole messages, which --${cut} does not give`, "give --lines");
       }
       const options: PublishOptions = {
-        server: serverOf(given),
+        access: accessOf(self),
         destination,
         source,
         count: given.count ?? Infinity,
@@ -152,6 +142,7 @@ export function declare(command: Command, program: Program): void {
       };
       program.start((signal) => run(options, signal));
     });
+  addAccessOptions(command);
 }
 
 /** The splitter for a way of cutting; `limit` is the largest message, in bytes. */

@@ -5,13 +5,16 @@
  */
 
 import type { Command } from "@commander-js/extra-typings";
+import { everybody } from "../core/account.ts";
 import { Code, codeName } from "../core/codes.ts";
+import type { Address } from "../core/datagram_port.ts";
 import { UsageError } from "../core/errors.ts";
 import { defaultLimits, largestMessage } from "../core/limits.ts";
 import { Server, type ServerEvent } from "../core/server.ts";
 import { listen } from "../transports/dial.ts";
 import { openUdp } from "../transports/udp.ts";
 import { platform } from "../transports/platform.ts";
+import { parseEndpoint } from "../transports/endpoint.ts";
 import { defaultServer, isLoopback, parseServer, requireOpen } from "./endpoints.ts";
 import { ExitStatus } from "./exit.ts";
 import { defaultGroup, type Group, parseGroup } from "../transports/udp_group.ts";
@@ -19,6 +22,7 @@ import { readKey } from "./key_file.ts";
 import { Log, type LogOptions } from "./log.ts";
 import { addExamples, choiceOption, logOptions, type Program, repeatedOption, valueOption } from "./program.ts";
 import { groupRetain, loopbackRate, networkRate, type ServedGroup, servedGroup, serveGroup } from "./serve_group.ts";
+import { addSecurityOptions, keepSecurity, openSecurity, parseSecurity, type Security } from "./serve_security.ts";
 import { fileReason, printText } from "./stdio.ts";
 import { formatCount, formatDuration, parseCount, parseDuration, parseSize, spellSize } from "./units.ts";
 
@@ -33,6 +37,8 @@ export interface ServeOptions {
   readonly listen: readonly string[];
   /** Whether it may listen beyond loopback without authentication. */
   readonly open: boolean;
+  /** Its certificate, and who may come in. */
+  readonly security: Security;
   /** How much of each topic is kept at least. */
   readonly retain: number;
   /** How long messages are kept at most; `Infinity` for as long as `retain` allows. */
@@ -148,9 +154,11 @@ export function declare(command: Command, program: Program): void {
       ),
     )
     .action((given, self) => {
-      const options = { ...parse(given), log: logOptions(self) };
+      const listen = given.listen ?? [defaultListen];
+      const options = { ...parse(given, parseSecurity(self, listen)), log: logOptions(self) };
       program.start((signal) => run(options, signal));
     });
+  addSecurityOptions(command);
 }
 
 interface Given {
@@ -168,13 +176,16 @@ interface Given {
   readonly keyFile?: string | undefined;
 }
 
-function parse(given: Given): Omit<ServeOptions, "log"> {
+function parse(given: Given, security: Security): Omit<ServeOptions, "log"> {
   const { retain, maxMessage } = parseRetention(given);
   const listen = given.listen ?? [defaultListen];
-  for (const endpoint of listen) requireOpen(endpoint, given.open ?? false);
+  const open = given.open ?? false;
+  const admission = { open, users: security.auth !== undefined, certificates: security.clientCa !== undefined };
+  for (const endpoint of listen) requireOpen(endpoint, admission);
   return {
     listen,
-    open: given.open ?? false,
+    open,
+    security,
     retain,
     retainFor: given.retainFor ?? defaultLimits.retainFor,
     memory: parseMemory(given.memory, retain, maxMessage),
@@ -183,17 +194,24 @@ function parse(given: Given): Omit<ServeOptions, "log"> {
     lagPolicy: given.lagPolicy,
     maxWait: given.maxWait ?? defaultLimits.maxWait,
     drainTimeout: given.drainTimeout ?? defaultDrainTimeout,
-    multicast: parseGroups(given),
+    multicast: parseGroups(given, security),
     keyFile: given.keyFile,
   };
 }
 
 /** One session goes to one group: the same group twice would be sent everything twice. */
-function parseGroups({ multicast = [], keyFile, open }: Given): ServedGroup[] {
+function parseGroups({ multicast = [], keyFile, open }: Given, { auth }: Security): ServedGroup[] {
   const twice = multicast.find(({ address }, index) => multicast.findIndex((it) => it.address === address) < index);
   if (twice !== undefined) throw new UsageError(`--multicast: mcast://${twice.address} is given twice`);
   if (keyFile !== undefined && multicast.length === 0) {
     throw new UsageError("--key-file encrypts what is multicast, and nothing is", "give --multicast, too");
+  }
+  const unlisted = multicast.find(({ topics }) => topics.length === 0);
+  if (auth !== undefined && unlisted !== undefined) {
+    throw new UsageError(
+      `--multicast: with --auth, mcast://${unlisted.address} needs a list of what it carries`,
+      `for example: mcast://${unlisted.address}?topics=ticks/%23: who may read all of that gets its key`,
+    );
   }
   return multicast.map((group) => servedGroup(group, open === true || keyFile !== undefined));
 }
@@ -242,26 +260,36 @@ export async function run(options: ServeOptions, signal: AbortSignal): Promise<E
   const { listen: endpoints, lagPolicy, maxConnections: connections, drainTimeout } = options;
   const { retain, retainFor, memory, maxMessage, maxWait } = options;
   const inputMemory = Math.max(Math.ceil(memory / 4), (copies - 1) * maxMessage);
+  const hosts = endpoints.map((endpoint) => parseEndpoint(endpoint).host);
+  const security = await openSecurity(options.security, hosts, platform, log);
+  const { tls, authority } = security;
+  // What is delivered by datagrams is not encrypted.
+  const secret = authority !== null || tls !== null;
+  await using server = new Server({
+    platform,
+    ...(authority !== null && { authority }),
+    limits: { retain, retainFor, memory, inputMemory, maxMessage, maxWait, connections },
+    lagPolicy: lagPolicy ?? "skip",
+    ...(!secret && { openDatagrams: ({ host, port }: Address) => openUdp(host, port) }),
+    datagramRate: ({ host }) => isLoopback(host) ? loopbackRate : networkRate,
+    onEvent: (event) => logEvent(event, log),
+  });
   const opened = [];
   for (const endpoint of endpoints) {
     const onAcceptError = (error: unknown) =>
       log.warn("cannot accept a connection", { listener: endpoint, why: fileReason(error) });
-    opened.push(listeners.use(await listen(endpoint, { onAcceptError })));
+    const onRejected = (rejected: Parameters<Server["reject"]>[0]) => server.reject(rejected);
+    opened.push(listeners.use(await listen(endpoint, { onAcceptError, onRejected, ...(tls !== null && { tls }) })));
   }
-  await using server = new Server({
-    platform,
-    limits: { retain, retainFor, memory, inputMemory, maxMessage, maxWait, connections },
-    lagPolicy: lagPolicy ?? "skip",
-    openDatagrams: ({ host, port }) => openUdp(host, port),
-    datagramRate: ({ host }) => isLoopback(host) ? loopbackRate : networkRate,
-    onEvent: (event) => logEvent(event, log),
-  });
   const groups = [];
   for (const group of options.multicast) {
     const wait = (lagPolicy ?? "wait") === "wait";
     groups.push(listeners.use(await serveGroup(server.topics, group, key, wait, log)));
   }
   const serving = opened.map((listener) => server.serve(listener));
+  const ending = new AbortController();
+  using _watching = { [Symbol.dispose]: () => ending.abort() };
+  await keepSecurity(options.security, security, hosts, () => server.revise(), log, ending.signal);
   for (const { endpoint } of opened) printText(`listening ${endpoint}\n`);
   await aborted(signal);
   log.info("draining", { connections: server.connections, timeout: formatDuration(drainTimeout) });
@@ -274,7 +302,9 @@ export async function run(options: ServeOptions, signal: AbortSignal): Promise<E
 function logEvent(event: ServerEvent, log: Log): void {
   const { kind, peer } = event;
   if (kind === "opened") {
-    log.info("session opened", { peer, agent: event.agent });
+    // Where everybody may do everything there is no user to name.
+    const user = event.user === everybody.name ? {} : { user: event.user };
+    log.info("session opened", { peer, agent: event.agent, ...user });
   } else if (kind === "closed") {
     const fields = { peer, reason: codeName(event.code), ...(event.why && { why: event.why }) };
     if (event.code === Code.done || event.code === Code.draining) log.info("session closed", fields);

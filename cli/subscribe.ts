@@ -11,20 +11,10 @@ import type { StartPoint } from "../core/subscription.ts";
 import type { ExitStatus } from "./exit.ts";
 import type { FormatName } from "./format.ts";
 import { defaultGroup, type Group, parseGroup } from "../transports/udp_group.ts";
-import { parseServer } from "./endpoints.ts";
+import { type Access, accessOf, addAccessOptions, parseAccess } from "./access.ts";
 import { openLink, untilAborted } from "./link.ts";
 import { Log, type LogOptions } from "./log.ts";
-import {
-  addExamples,
-  choiceOption,
-  logOptions,
-  onlyOneOf,
-  type Program,
-  refuseUrl,
-  serverOf,
-  serverOption,
-  valueOption,
-} from "./program.ts";
+import { addExamples, choiceOption, logOptions, onlyOneOf, type Program, refuseUrl, valueOption } from "./program.ts";
 import { lagPolicies, type LagPolicy } from "./serve.ts";
 import { receive } from "./receive.ts";
 import { parseStartPoint } from "./start_point.ts";
@@ -35,8 +25,8 @@ import { parseCount, parseDuration } from "./units.ts";
 
 /** What the user asked of `stream subscribe`. */
 export interface SubscribeOptions {
-  /** The server's endpoint, with its port. */
-  readonly server: string;
+  /** The server, whom to trust, and who to be; with `--repair`, that server. */
+  readonly access: Access;
   /** Well-formed patterns, as typed; empty for everything in a group. */
   readonly patterns: readonly string[];
   /** The group to listen to instead, or `null`. */
@@ -45,8 +35,8 @@ export interface SubscribeOptions {
   readonly udp: boolean;
   /** Where its key is. */
   readonly keyFile: string | undefined;
-  /** Whether what is lost of it is asked for: of its sender, or, where an endpoint stands here, of that server. */
-  readonly repair: boolean | string;
+  /** Whether what is lost of it is asked for: of its sender, and, with `log`, of the server. */
+  readonly repair: boolean | "log";
   /** How messages are written. */
   readonly format: FormatName;
   /** `-v`: whether the topic goes before each message. */
@@ -91,7 +81,6 @@ export function declare(command: Command, program: Program): void {
     .option("--hex", "write two digits a byte, a message a line")
     .option("--delimited", "write a length before each message: 32 bits, network byte order")
     .option("-v, --verbose", "write the topic and a tab before each message")
-    .addOption(serverOption())
     .addOption(
       valueOption(
         "--from <start>",
@@ -124,7 +113,7 @@ export function declare(command: Command, program: Program): void {
       valueOption(
         "--repair <url>",
         "get what is lost, and what was before, from the log of the group's server",
-        parseServer,
+        parseAccess,
       ),
     )
     .option("--no-repair", "report what is lost of the group instead of asking for it: for one-way networks")
@@ -136,7 +125,7 @@ export function declare(command: Command, program: Program): void {
       if (patterns.length === 0 && given.multicast !== true) {
         throw new UsageError("PATTERN is missing", "usage: stream subscribe [options] PATTERN...");
       }
-      const server = self.getOptionValueSource("server") === "cli" ? given.server : undefined;
+      const server = self.getOptionValueSource("server") === "cli" ? true : undefined;
       refuseUnused({ ...given, server, "key-file": given.keyFile, "lag-policy": given.lagPolicy });
       onlyOneOf({
         "--raw": given.raw === true,
@@ -160,12 +149,12 @@ export function declare(command: Command, program: Program): void {
         throw new UsageError("--last and --from exclude each other", "give one of them");
       }
       const options: SubscribeOptions = {
-        server: serverOf(given),
+        access: accessOf(self, given.repair instanceof Object ? given.repair : undefined),
         patterns,
         group: given.multicast ? given.group ?? parseGroup(defaultGroup) : null,
         udp: given.udp ?? false,
         keyFile: given.keyFile,
-        repair: given.repair ?? true,
+        repair: given.repair instanceof Object ? "log" : given.repair ?? true,
         format,
         withTopic: given.verbose ?? false,
         from: given.from ?? (given.last ? { last: 1 } : "latest"),
@@ -179,6 +168,7 @@ export function declare(command: Command, program: Program): void {
       };
       program.start((signal) => run(options, signal));
     });
+  addAccessOptions(command);
 }
 
 /** Refuses options that mean nothing without a group, or with one. */
@@ -193,7 +183,7 @@ function refuseUnused({ multicast, ...given }: Readonly<Record<string, unknown>>
       "does not go with --multicast",
       "a group is no connection: leave it out",
     );
-    if (typeof given["repair"] === "string") return;
+    if (given["repair"] instanceof Object) return;
     const hint = "give --repair with the server of the group: tcp://HOST:7070";
     refuse(["from", "last"], "does not go with --multicast: a group has no history", hint);
   }
@@ -235,7 +225,7 @@ async function fromGroup(options: SubscribeOptions, group: Group, log: Log, sign
       sayReady(`subscribed ${pattern}${from}`, options.log, log);
     }
   };
-  await using link = typeof repair === "string" ? await openLink({ ...options, server: repair }, log, signal) : null;
+  await using link = repair === "log" ? await openLink(options, log, signal) : null;
   link?.closed.then((error) => {
     if (error !== null) log.warn("what is lost stays so from now on: --repair has ended", { why: error.message });
   });

@@ -9,16 +9,17 @@ import { Pattern } from "../core/pattern.ts";
 import type { TopicInfo } from "../core/listings.ts";
 import { ExitStatus } from "./exit.ts";
 import { formatTime } from "./format.ts";
+import { type Access, accessOf, addAccessOptions } from "./access.ts";
 import { openLink, untilAborted } from "./link.ts";
 import { Log, type LogOptions } from "./log.ts";
-import { addExamples, logOptions, type Program, serverOf, serverOption } from "./program.ts";
+import { addExamples, logOptions, type Program } from "./program.ts";
 import { writeAll } from "./stdio.ts";
 import { formatBytes, formatCount } from "./units.ts";
 
 /** What the user asked of `stream topics`. */
 export interface TopicsOptions {
-  /** The server's endpoint, with its port. */
-  readonly server: string;
+  /** The server, whom to trust, and who to be. */
+  readonly access: Access;
   /** A well-formed pattern; `#` for everything. */
   readonly pattern: string;
   /** Whether to write an object a line. */
@@ -37,17 +38,17 @@ export function declare(command: Command, program: Program): void {
     .usage("[options] [PATTERN]")
     .argument("[PATTERN]", "which topics (default: all)")
     .option("--json", "write an object a line")
-    .addOption(serverOption())
     .action((pattern = "#", given, self) => {
       new Pattern(pattern);
       const options: TopicsOptions = {
-        server: serverOf(given),
+        access: accessOf(self),
         pattern,
         json: given.json ?? false,
         log: logOptions(self),
       };
       program.start((signal) => run(options, signal));
     });
+  addAccessOptions(command);
 }
 
 /** Lists the topics once. */

@@ -61,6 +61,14 @@ export interface ClientEvents {
   ended(code: Code, why: string): void;
 }
 
+/** Who a client says it is: a user with its password, or a token. */
+export interface Credentials {
+  /** The user's name; left out with a token. */
+  readonly user?: string;
+  /** Its password, or a token; at most 255 bytes. */
+  readonly secret?: string;
+}
+
 /** Deadlines of the connecting side, in milliseconds. */
 export interface ClientDeadlines {
   readonly idleTimeout: number;
@@ -87,12 +95,13 @@ export class ClientSession extends Session {
     id: string,
     agent: string,
     events: ClientEvents,
+    credentials: Credentials = {},
   ) {
     super(platform, pool, inputs, deadlines);
     this.#events = events;
     this.mostOutput = mostRequests;
     this.sendPreamble();
-    frames.hello.write(this.output.control, { features: 0, session: id, agent });
+    frames.hello.write(this.output.control, { features: 0, session: id, agent, user: "", secret: "", ...credentials });
   }
 
   /** Sends a request. */

@@ -81,8 +81,11 @@ function control<const F extends Fields>(name: keyof typeof FrameType, fields: F
   return new Control(name, FrameType[name], fields);
 }
 
-/** First frame of the connecting side. `session` stays the same when it connects again: it is its publisher's id too. */
-export const hello = control("hello", { features: "u32", session: "id", agent: "text" });
+/**
+ * First frame of the connecting side. `session` stays the same when it connects again: it is its publisher's id too. `secret`
+ * is the password of `user`, or a token.
+ */
+export const hello = control("hello", { features: "u32", session: "id", agent: "text", user: "text", secret: "text" });
 
 /** Answer to HELLO. `closed` and `why` tell how the session of that id ended before, within the last 10 minutes. */
 export const welcome = control("welcome", {

@@ -74,6 +74,11 @@ export class Delivery {
     });
   }
 
+  /** What it delivers. */
+  get patterns(): readonly Pattern[] {
+    return this.#sender.patterns;
+  }
+
   /** Whether everything was sent, once it was to finish. */
   get finished(): boolean {
     return this.#sender.finished;

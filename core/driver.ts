@@ -43,6 +43,7 @@ export class Driver {
       try {
         if (count === null) session.ended();
         else session.received(count);
+        if (session.held !== null) await session.held;
       } catch (error) {
         this.#found(error);
       }

@@ -5,7 +5,7 @@
  */
 
 import { randomId } from "./bytes.ts";
-import { type ClientEvents, ClientSession, type ValuesOf, type Welcome } from "./client_session.ts";
+import { type ClientEvents, ClientSession, type Credentials, type ValuesOf, type Welcome } from "./client_session.ts";
 import { Code, codeText } from "./codes.ts";
 import type { Connection, Dial, Platform } from "./connection.ts";
 import type { failed } from "./control.ts";
@@ -45,6 +45,8 @@ export interface LinkOptions {
   readonly dial: Dial;
   /** Checksums, randomness and clocks. */
   readonly platform: Platform;
+  /** Who it says it is; nobody unless given. */
+  readonly credentials?: Credentials;
   /** Whether a lost connection is made again: yes unless `false`. */
   readonly reconnect?: boolean;
   /**
@@ -75,7 +77,13 @@ const final: ReadonlySet<Code> = new Set([
   Code.frameTooLarge,
   Code.credit,
   Code.replaced,
+  Code.certificate,
+  Code.authentication,
+  Code.removed,
 ]);
+
+/** Reasons that are about who it is: others would get in. */
+const refusals: ReadonlySet<Code> = new Set([Code.certificate, Code.authentication, Code.removed, Code.attempts]);
 
 /** A link to a server. Made by `connect`. */
 export class Link implements AsyncDisposable {
@@ -312,6 +320,7 @@ export class Link implements AsyncDisposable {
         this.#id,
         agent,
         events,
+        this.#options.credentials,
       );
     } catch (error) {
       connection.close();
@@ -326,8 +335,9 @@ export class Link implements AsyncDisposable {
       return this.#lostError("connect to", `what answers there does not speak the stream protocol: ${hint}`);
     }
     if (!this.#everConnected && code === Code.version) return this.#lostError("connect to", why);
-    if (final.has(code)) return new ProtocolError(code, why);
-    if (code === Code.connections && !this.#everConnected) {
+    const refused = refusals.has(code) || code === Code.connections && !this.#everConnected;
+    if (final.has(code) && !refused) return new ProtocolError(code, why);
+    if (refused) {
       return new RefusedError(`connect to ${this.endpoint}`, code, why);
     }
     return this.#lostError(this.#everConnected ? "keep the connection to" : "connect to", why);

@@ -192,7 +192,7 @@ export class LogRepair {
     for await (const event of subscription.events()) {
       if (event.kind === "restarted") return false;
       if (event.kind === "batch") topic.brought(event);
-      else if (event.code === Code.forgotten) topic.giveUp(event.code);
+      else if (event.code === Code.forgotten || event.code === Code.forbidden) topic.giveUp(event.code);
       else topic.lose(event.last, event.code);
       if (topic.catchUp()) return true;
       // While there is none, what was read last counts as unread.

@@ -77,7 +77,7 @@ export class ResumableInbox extends Inbox {
   gap(id: number, first: number, last: number, code: Code): void {
     const point = this.#points.get(id);
     if (point === undefined) return;
-    if (code === Code.forgotten) {
+    if (code === Code.forgotten || code === Code.forbidden) {
       this.#points.delete(id);
       first = Math.max(first, point.next);
       if (last === 0 || last >= first) this.miss(point.topic, first, last, code);

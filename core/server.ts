@@ -5,6 +5,8 @@
  */
 
 import { AckQueue } from "./acknowledgements.ts";
+import { networkOf } from "./attempts.ts";
+import { type Authority, openToEverybody } from "./authority.ts";
 import { Code, codeName, isKnown } from "./codes.ts";
 import type { Connection, Listener, Platform, Rejection } from "./connection.ts";
 import { Policy } from "./control.ts";
@@ -15,13 +17,14 @@ import { defaultLimits, type ServerLimits } from "./limits.ts";
 import { agent } from "./session.ts";
 import { ServerSession, type Sessions } from "./server_session.ts";
 import { Topics } from "./topics.ts";
+import { type Usage, Usages } from "./usage.ts";
 
 /** What happens when retention overtakes a subscription; see docs/PROTOCOL.md. */
 export type LagPolicy = "skip" | "disconnect" | "wait";
 
 /** Something an operator may want to know. */
 export type ServerEvent =
-  | { readonly kind: "opened"; readonly peer: string; readonly agent: string }
+  | { readonly kind: "opened"; readonly peer: string; readonly agent: string; readonly user: string }
   | { readonly kind: "closed"; readonly peer: string; readonly code: Code; readonly why: string }
   | { readonly kind: "rejected"; readonly peer: string; readonly code: Code; readonly why: string }
   | { readonly kind: "bug"; readonly peer: string; readonly error: unknown };
@@ -32,6 +35,8 @@ export interface ServerOptions {
   readonly platform: Platform;
   /** What differs from {@linkcode defaultLimits}. */
   readonly limits?: Partial<ServerLimits>;
+  /** Knows the users; without it everybody may do everything. */
+  readonly authority?: Authority;
   /** The policy of subscriptions that ask for none: `skip` unless given. */
   readonly lagPolicy?: LagPolicy;
   /** Told of events as they happen. */
@@ -93,6 +98,10 @@ export class Server implements AsyncDisposable {
   readonly #byId = new Map<string, ServerSession>();
   readonly #ended = new Map<string, { code: Code; why: string; until: number }>();
   readonly #penalties = new Map<string, number>();
+  readonly #authority: Authority;
+  /** What users take, and what addresses do. */
+  readonly #users = new Usages();
+  readonly #addresses = new Usages();
   readonly #listeners = new Set<Listener>();
   readonly #ackQueue: AckQueue;
   readonly #hub: DatagramHub | null;
@@ -111,6 +120,7 @@ export class Server implements AsyncDisposable {
     this.topics = new Topics(options.platform, { ...defaultLimits, ...options.limits }, options.allocate);
     this.topics.closeOldestPin = () => this.#closeOldestPin();
     this.#ackQueue = new AckQueue(options.platform);
+    this.#authority = options.authority ?? openToEverybody;
     const { openDatagrams: open, datagramRate: rate = () => defaultRate } = options;
     const onBug = (at: Address, error: unknown) => this.#onEvent({ kind: "bug", peer: at.text, error });
     this.#hub = open === undefined ? null : new DatagramHub(options.platform, this.topics, { open, rate, onBug });
@@ -118,6 +128,7 @@ export class Server implements AsyncDisposable {
       hub: this.#hub,
       agent,
       ackQueue: this.#ackQueue,
+      authority: this.#authority,
       defaultPolicy: Policy[options.lagPolicy ?? "skip"],
       admit: (session) => this.#admit(session),
       released: (session) => this.#released(session),
@@ -149,37 +160,53 @@ export class Server implements AsyncDisposable {
 
   /** Serves one connection. */
   accept(connection: Connection): void {
-    const full = this.connections >= this.topics.limits.connections;
-    if (this.#closed || full && this.#refused >= mostRefused) {
+    const usage = this.#arrived(connection);
+    const refused = this.#refusal(connection, usage);
+    if (this.#closed || refused !== null && this.#refused >= mostRefused) {
+      usage?.leave(this.#platform.now());
       connection.close();
       return;
     }
     let session: ServerSession;
     try {
-      session = new ServerSession(this.#platform, this.topics, this.#shared, connection.local);
+      const { local: at, user = null } = connection;
+      const peer = { at, address: addressOf(connection), certified: user };
+      session = new ServerSession(this.#platform, this.topics, this.#shared, peer);
     } catch {
       // Not even memory for an idle read: there is nobody yet to tell.
       this.#count(Code.inputMemory);
+      usage?.leave(this.#platform.now());
       connection.close();
       return;
     }
+    if (usage !== null) session.usages.push(usage);
     const driver = new Driver(session, connection);
     this.#sessions.set(session, connection.peer);
-    if (full) {
+    if (refused !== null) {
       this.#refused++;
-      session.close(Code.connections, `the most is ${this.topics.limits.connections}`);
+      session.close(refused.code, refused.why);
     } else if (this.#draining) {
       session.close(Code.draining);
-    } else if (connection.rejected !== undefined) {
-      session.close(connection.rejected.code, connection.rejected.why);
     }
     driver.run()
       .catch((error) => this.#onEvent({ kind: "bug", peer: connection.peer, error }))
       .finally(() => {
-        if (full) this.#refused--;
+        if (refused !== null) this.#refused--;
         this.#sessions.delete(session);
         if (this.#sessions.size === 0) this.#idle?.();
       });
+  }
+
+  /** Looks again at everybody who is in: what they may do, or what their authority says of them, has changed. */
+  revise(): void {
+    const now = this.#platform.now();
+    this.#addresses.limit(this.#authority.addressLimits, now);
+    for (const session of [...this.#sessions.keys()]) {
+      if (session.id === "") continue;
+      const account = this.#authority.again(session.account);
+      if (account !== null) this.#users.get(account.name)?.limit(account.limits, now);
+      session.revise(account);
+    }
   }
 
   /** Takes note of somebody who was not let in as far as here: that is told, and counted as other ends are. */
@@ -234,15 +261,43 @@ export class Server implements AsyncDisposable {
 
   #admit(session: ServerSession): { code: Code; why: string } | null {
     this.#byId.get(session.id)?.close(Code.replaced);
+    const { account, agent } = session;
+    if (this.#authority !== openToEverybody) {
+      const usage = this.#users.enter(account.name, account.limits, this.#platform.now());
+      session.usages.push(usage);
+      session.limited();
+      if (usage.connections > usage.limits.connections) {
+        session.close(Code.connections, `${account.name} may have ${usage.limits.connections}`);
+        return null;
+      }
+    }
     this.#byId.set(session.id, session);
-    this.#onEvent({ kind: "opened", peer: this.#sessions.get(session) ?? "", agent: session.agent });
+    this.#onEvent({ kind: "opened", peer: this.#sessions.get(session) ?? "", agent, user: account.name });
     const ended = this.#ended.get(session.id);
     this.#ended.delete(session.id);
     return ended && ended.until > this.#platform.now() ? ended : null;
   }
 
+  /** Counts a connection for its address; `null` where addresses are not limited. */
+  #arrived(connection: Connection): Usage | null {
+    if (this.#authority === openToEverybody) return null;
+    const { addressLimits } = this.#authority;
+    return this.#addresses.enter(networkOf(addressOf(connection)), addressLimits, this.#platform.now());
+  }
+
+  /** Why a connection is not served, if it is not. */
+  #refusal({ rejected }: Connection, usage: Usage | null): Rejection | null {
+    const most = this.topics.limits.connections;
+    if (this.connections >= most) return { code: Code.connections, why: `the most is ${most}` };
+    if (usage !== null && usage.connections > usage.limits.connections) {
+      return { code: Code.connections, why: `the most from one address is ${usage.limits.connections}` };
+    }
+    return rejected ?? null;
+  }
+
   #released(session: ServerSession): void {
     const { code, why, id, told } = session;
+    for (const usage of session.usages) usage.leave(this.#platform.now());
     this.#count(code);
     if (this.#byId.get(id) === session) this.#byId.delete(id);
     if (id !== "" && !told && !unremembered.has(code)) {
@@ -274,6 +329,8 @@ export class Server implements AsyncDisposable {
     if (now < this.#nextSweep) return;
     this.#nextSweep = now + sweepInterval;
     this.topics.sweep(now);
+    this.#users.sweep(now);
+    this.#addresses.sweep(now);
     for (const [id, { until }] of this.#ended) if (until <= now) this.#ended.delete(id);
     for (const [id, until] of this.#penalties) if (until <= now) this.#penalties.delete(id);
   }
@@ -293,4 +350,9 @@ export class Server implements AsyncDisposable {
     oldest?.abort(Code.memory);
     return oldest !== null;
   }
+}
+
+/** Where a connection comes from, without a port. */
+function addressOf({ remote, peer }: Connection): string {
+  return remote?.host ?? peer;
 }

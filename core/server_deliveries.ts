@@ -10,6 +10,7 @@ import * as frames from "./control.ts";
 import { Policy, type Values } from "./control.ts";
 import type { DatagramHub, Delivery } from "./datagram_hub.ts";
 import type { Address } from "./datagram_port.ts";
+import type { Rejection } from "./connection.ts";
 import { TransportError, UsageError } from "./errors.ts";
 import { FrameType } from "./frame.ts";
 import { largestDatagram, leastDatagram, mostPatterns } from "./limits.ts";
@@ -29,7 +30,7 @@ export interface DeliveryRoute {
  * PAUSE, RESUME and UNSUBSCRIBE may name one that is not: they are for a subscription of the other kind then, or for none.
  */
 export class ServerDeliveries {
-  readonly #session: Pick<SubscribingSession, "control" | "refusal">;
+  readonly #session: Pick<SubscribingSession, "account" | "control" | "refusal">;
   readonly #route: DeliveryRoute | null;
   readonly #defaultPolicy: number;
   readonly #deliveries = new Map<number, Delivery>();
@@ -40,7 +41,7 @@ export class ServerDeliveries {
    * @param defaultPolicy what one gets that asks for {@linkcode Policy.server}
    */
   constructor(
-    session: Pick<SubscribingSession, "control" | "refusal">,
+    session: Pick<SubscribingSession, "account" | "control" | "refusal">,
     route: DeliveryRoute | null,
     defaultPolicy: number,
   ) {
@@ -55,7 +56,7 @@ export class ServerDeliveries {
     try {
       const refused = this.#refusal(request);
       if (refused === null) this.#begin(request, this.#route!);
-      else this.#fail(request.subscription, ...refused);
+      else this.#fail(request.subscription, refused.code, refused.why);
     } catch (error) {
       if (error instanceof UsageError) this.#fail(request.subscription, Code.pattern, error.message);
       else if (error instanceof TransportError) this.#fail(request.subscription, Code.noDatagrams, error.message);
@@ -86,6 +87,15 @@ export class ServerDeliveries {
     return this.#deliveries.size;
   }
 
+  /** What may be read has changed: deliveries end of which a part may not be read any more. */
+  revise(): void {
+    for (const [subscription, delivery] of [...this.#deliveries]) {
+      if (this.#permitted(delivery.patterns)) continue;
+      this.end(subscription);
+      this.#fail(subscription, Code.forbidden);
+    }
+  }
+
   /** Nothing more is published. */
   finish(): void {
     this.#finishing = true;
@@ -108,18 +118,17 @@ export class ServerDeliveries {
     this.#deliveries.clear();
   }
 
-  #refusal(request: Values<typeof frames.datagrams.fields>): [code: Code, why?: string] | null {
+  #refusal(request: Values<typeof frames.datagrams.fields>): Rejection | null {
     const { subscription, policy, largest, patterns } = request;
-    if (this.#route === null) return [Code.noDatagrams];
+    const because = (code: Code, why = codeText(code)) => ({ code, why });
+    if (this.#route === null) return because(Code.noDatagrams);
     const refused = this.#session.refusal(subscription);
-    if (refused !== null) return [refused];
-    if (patterns.length === 0 || patterns.length > mostPatterns) return [Code.pattern];
-    if (policy > Policy.wait) return [Code.startPoint, `there is no lag policy ${policy}`];
+    if (refused !== null) return refused;
+    if (patterns.length === 0 || patterns.length > mostPatterns) return because(Code.pattern);
+    if (policy > Policy.wait) return because(Code.startPoint, `there is no lag policy ${policy}`);
     if (largest < leastDatagram || largest > largestDatagram) {
-      return [
-        Code.startPoint,
-        `${largest} bytes is no size of datagrams: it is from ${leastDatagram} to ${largestDatagram}`,
-      ];
+      const why = `${largest} bytes is no size of datagrams: it is from ${leastDatagram} to ${largestDatagram}`;
+      return because(Code.startPoint, why);
     }
     return null;
   }
@@ -130,6 +139,13 @@ export class ServerDeliveries {
     // One that falls behind sees it by the numbers of what comes: there is nothing to disconnect.
     const policy = asked === Policy.wait ? Policy.wait : Policy.skip;
     const patterns = request.patterns.map(({ pattern }) => new Pattern(pattern));
+    if (!this.#permitted(patterns)) {
+      const why = `${this.#session.account.name} may not read all that ${
+        patterns.map(({ text }) => text).join(" ")
+      } matches`;
+      this.#fail(subscription, Code.forbidden, why);
+      return;
+    }
     const delivery = hub.deliver({ at, patterns, largest, since, wait: policy === Policy.wait });
     if (delivery === null) {
       this.#fail(subscription, Code.noDatagrams, "there is no memory for it");
@@ -138,6 +154,11 @@ export class ServerDeliveries {
     this.#deliveries.set(subscription, delivery);
     if (this.#finishing) delivery.finish();
     frames.route.write(this.#session.control, { subscription, policy, ...delivery.source });
+  }
+
+  /** A delivery is not looked at topic by topic: all of it may be read, or none. */
+  #permitted(patterns: readonly Pattern[]): boolean {
+    return this.#session.account.permissions.mayReadAll(patterns);
   }
 
   #fail(request: number, code: Code, why = codeText(code)): void {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Account } from "./account.ts";
 import { type Acknowledged, Acknowledgements, type AckQueue } from "./acknowledgements.ts";
 import type { BodyReader } from "./body_reader.ts";
 import { readU64 } from "./bytes.ts";
@@ -16,6 +17,7 @@ import type { FrameReader } from "./frame_reader.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import { largestSequence } from "./limits.ts";
 import { varintLength } from "./payload.ts";
+import type { RateLimit } from "./rate_limit.ts";
 import type { Segment } from "./segment.ts";
 import type { Held, PublisherNumbers, Topic } from "./topic.ts";
 import type { Topics } from "./topics.ts";
@@ -28,6 +30,14 @@ interface HeldFrame {
 
 /** What the publishing half of a session needs of it. */
 export interface PublishingSession {
+  /** Whose session it is. */
+  readonly account: Account;
+  /** The largest message that it may publish, in bytes. */
+  readonly maxMessage: number;
+  /** Bytes that it may have unacknowledged in one topic. */
+  readonly topicCredit: number;
+  /** How fast it may publish; each is charged. */
+  readonly rates: readonly RateLimit[];
   /** Where answers go. */
   readonly control: FrameWriter;
   /** There may be something to write. */
@@ -48,6 +58,8 @@ class Declaration implements Held, Acknowledged {
   heldBytes = 0;
   /** Whether it was undeclared, and only what is held is still to be appended. */
   finished = false;
+  /** Whether its publisher may not publish to it any more. */
+  forbidden = false;
 
   constructor(publishing: ServerPublishing, topic: Topic, numbers: PublisherNumbers, last: number) {
     this.publishing = publishing;
@@ -90,16 +102,12 @@ export class ServerPublishing {
   /** DECLARE. */
   declare(body: BodyReader): void {
     const { request, first, topic: name } = declare.read(body);
-    const topic = this.#topics.declare(name);
+    const topic = this.#session.account.permissions.mayPublish(name) ? this.#topics.declare(name) : Code.forbidden;
     const numbers = typeof topic === "number" ? null : this.#topics.numbers(topic, this.#publisher);
     if (typeof topic === "number" || numbers === null) {
       const code = typeof topic === "number" ? topic : Code.publishers;
-      failed.write(this.#session.control, {
-        request,
-        kind: FrameType.declare,
-        code,
-        why: `topic ${name}: ${codeText(code)}`,
-      });
+      const why = code === Code.forbidden ? this.#forbidden(name) : `topic ${name}: ${codeText(code)}`;
+      failed.write(this.#session.control, { request, kind: FrameType.declare, code, why });
       return;
     }
     // Where the publisher may not know that a frame was refused, it sends all again: what was appended is recognised,
@@ -108,7 +116,7 @@ export class ServerPublishing {
     const last = untold ? Math.min(first - 1, numbers.numbers.last) : numbers.numbers.last;
     const declaration = this.#declarations.get(topic.id);
     if (declaration) {
-      declaration.finished = false;
+      declaration.finished = declaration.forbidden = false;
     } else {
       this.#declarations.set(topic.id, new Declaration(this, topic, numbers.numbers, last));
       numbers.numbers.sessions++;
@@ -117,8 +125,8 @@ export class ServerPublishing {
     declared.write(this.#session.control, {
       request,
       topic: topic.id,
-      credit: this.#topics.limits.topicCredit,
-      largestFrame: this.#topics.usefulFrame(topic),
+      credit: this.#session.topicCredit,
+      largestFrame: Math.min(this.#topics.usefulFrame(topic), usefulFrame(this.#session.maxMessage)),
       known: numbers.known ? 1 : 0,
       last,
     });
@@ -163,6 +171,14 @@ export class ServerPublishing {
     }
   }
 
+  /** What it may publish has changed. Frames for topics that are not permitted any more are refused. */
+  revise(): void {
+    const { permissions } = this.#session.account;
+    for (const declaration of this.#declarations.values()) {
+      declaration.forbidden = !permissions.mayPublish(declaration.topic.name);
+    }
+  }
+
   /** Tries to append the oldest held frame of a topic. */
   retry(declaration: Declaration): boolean {
     const held = declaration.frames[0];
@@ -187,6 +203,7 @@ export class ServerPublishing {
     this.#closed = true;
     for (const declaration of this.#declarations.values()) this.#drop(declaration);
     this.#declarations.clear();
+    this.acknowledgements.release();
     this.acknowledgements.clear();
     this.#last = null;
   }
@@ -198,7 +215,7 @@ export class ServerPublishing {
     const number = readU64(view, start + at.number);
     const count = view.getUint16(start + at.count, true);
     const lastNumber = number + count - 1;
-    let code = this.#faultOf(segment, start, length, count);
+    let code = declaration.forbidden ? Code.forbidden : this.#faultOf(segment, start, length, count);
     if (code === Code.done && lastNumber > numbers.last) {
       if (number <= numbers.last) {
         code = Code.number;
@@ -212,8 +229,10 @@ export class ServerPublishing {
         if (topic.ordinal === 0) this.#topics.create(topic);
       }
     }
+    if (this.#session.rates.length > 0) this.#charge(length, count);
     if (code !== Code.done) {
-      refuse.write(this.#session.control, { topic: topic.id, number, count, code, why: codeText(code) });
+      const why = code === Code.forbidden ? this.#forbidden(topic.name) : codeText(code);
+      refuse.write(this.#session.control, { topic: topic.id, number, count, code, why });
       numbers.lastRefused = Math.max(numbers.lastRefused, lastNumber);
     }
     if (lastNumber > numbers.last) numbers.last = lastNumber;
@@ -222,8 +241,21 @@ export class ServerPublishing {
     return true;
   }
 
+  #forbidden(topic: string): string {
+    return `${this.#session.account.name} may not publish to ${topic}`;
+  }
+
+  /** What is refused, or was there before, is paid for as well. */
+  #charge(bytes: number, messages: number): void {
+    const now = this.#platform.now();
+    for (const rate of this.#session.rates) {
+      const time = rate.take(now, bytes, messages);
+      if (time > now) this.acknowledgements.holdUntil(time);
+    }
+  }
+
   #faultOf(segment: Segment, start: number, length: number, count: number): Code {
-    const { maxMessage } = this.#topics.limits;
+    const { maxMessage } = this.#session;
     const code = faultOf(this.#platform, segment.bytes, segment.view, start, length);
     if (code !== Code.done) return code;
     const payload = segment.view.getUint32(start + at.payload, true);

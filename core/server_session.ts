@@ -4,10 +4,12 @@
  * @module
  */
 
+import { type Account, everybody } from "./account.ts";
 import type { AckQueue } from "./acknowledgements.ts";
+import type { Answer, Authority } from "./authority.ts";
 import { noId } from "./bytes.ts";
-import { Code } from "./codes.ts";
-import type { Platform } from "./connection.ts";
+import { Code, codeText } from "./codes.ts";
+import type { Platform, Rejection } from "./connection.ts";
 import * as frames from "./control.ts";
 import { ProtocolError, UsageError } from "./errors.ts";
 import type { DatagramHub } from "./datagram_hub.ts";
@@ -17,11 +19,13 @@ import { largestControl, largestHello } from "./limits.ts";
 import { Pattern } from "./pattern.ts";
 import { ServerDeliveries } from "./server_deliveries.ts";
 import { ServerPublishing } from "./server_publishing.ts";
+import type { RateLimit } from "./rate_limit.ts";
 import type { SubscribingSession } from "./server_subscription.ts";
 import { ServerSubscriptions } from "./server_subscriptions.ts";
 import { Session } from "./session.ts";
 import type { Topic } from "./topic.ts";
 import type { Topics } from "./topics.ts";
+import type { Usage } from "./usage.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import type { Source } from "./output.ts";
 
@@ -39,8 +43,10 @@ export interface Sessions {
   readonly ackQueue: AckQueue;
   /** What delivers by datagrams; `null` where nothing does. */
   readonly hub: DatagramHub | null;
-  /** A session told its id. Ends another one of the same id; returns how the last one ended, if that is remembered. */
-  admit(session: ServerSession): { code: Code; why: string } | null;
+  /** Says who a session is with. */
+  readonly authority: Authority;
+  /** A session is known. Ends another one of the same id; returns how the last one ended, if that is remembered. */
+  admit(session: ServerSession): Rejection | null;
   /** A session ended. */
   released(session: ServerSession): void;
   /** Withholds the policy `wait` from an id. */
@@ -48,6 +54,19 @@ export interface Sessions {
   /** Whether it is withheld. */
   penalised(id: string): boolean;
 }
+
+/** Whom a session is with, before it has said anything. */
+export interface Peer {
+  /** The address that it is connected to, if there is one. */
+  readonly at: Address | undefined;
+  /** Where it comes from, without a port. */
+  readonly address: string;
+  /** Who it has proved to be, by its certificate. */
+  readonly certified: string | null;
+}
+
+/** The longest that somebody who owes something is kept waiting before it is let in, in milliseconds. */
+const longestDebt = 3_000;
 
 interface Listing {
   readonly request: number;
@@ -61,10 +80,16 @@ export class ServerSession extends Session implements SubscribingSession {
   id = "";
   /** What the peer calls itself. */
   agent = "";
+  /** Who the peer is, once that is known. */
+  account: Account = everybody;
+  /** What the user, and the address, take of the server: this session adds to it. */
+  readonly usages: Usage[] = [];
   turnedAt = 0;
   readonly #topics: Topics;
   readonly #sessions: Sessions;
-  readonly #at: Address | undefined;
+  readonly #peer: Peer;
+  /** Subscriptions in number that are counted in {@linkcode usages}. */
+  #counted = 0;
   #publishing: ServerPublishing | null = null;
   #subscriptions: ServerSubscriptions | null = null;
   #deliveries: ServerDeliveries | null = null;
@@ -72,13 +97,13 @@ export class ServerSession extends Session implements SubscribingSession {
   #draining = false;
   /** When what is being read came; Unix microseconds. */
   #receivedTime = 0;
+  #rates: readonly RateLimit[] = [];
 
-  /** @param at the address that the peer is connected to, if there is one */
-  constructor(platform: Platform, topics: Topics, sessions: Sessions, at?: Address) {
+  constructor(platform: Platform, topics: Topics, sessions: Sessions, peer: Peer) {
     super(platform, topics.pool, topics.inputs, topics.limits);
     this.#topics = topics;
     this.#sessions = sessions;
-    this.#at = at;
+    this.#peer = peer;
     this.reader.mostControl = largestHello;
   }
 
@@ -99,11 +124,15 @@ export class ServerSession extends Session implements SubscribingSession {
     return this.pinned?.dropped === true || this.#deliveries?.keepsDropped === true;
   }
 
-  refusal(subscription: number): Code | null {
+  refusal(subscription: number): Rejection | null {
     const kinds = [this.#subscriptions, this.#deliveries];
-    if (kinds.some((kind) => kind?.has(subscription))) return Code.subscriptionInUse;
-    const size = kinds.reduce((sum, kind) => sum + (kind?.size ?? 0), 0);
-    return size >= this.#topics.limits.subscriptions ? Code.subscriptions : null;
+    if (kinds.some((kind) => kind?.has(subscription))) {
+      return { code: Code.subscriptionInUse, why: codeText(Code.subscriptionInUse) };
+    }
+    const code = Code.subscriptions;
+    if (this.#subscriptionCount >= this.#topics.limits.subscriptions) return { code, why: codeText(code) };
+    const full = this.usages.find(({ subscriptions, limits }) => subscriptions >= limits.subscriptions);
+    return full ? { code, why: `${this.account.name}, or its address, may have ${full.limits.subscriptions}` } : null;
   }
 
   holds(topic: Topic): boolean {
@@ -116,6 +145,38 @@ export class ServerSession extends Session implements SubscribingSession {
 
   get penalised(): boolean {
     return this.#sessions.penalised(this.id);
+  }
+
+  get maxMessage(): number {
+    return Math.min(this.#topics.limits.maxMessage, ...this.usages.map(({ limits }) => limits.maxMessage));
+  }
+
+  get topicCredit(): number {
+    return Math.min(this.#topics.limits.topicCredit, this.#burst);
+  }
+
+  get rates(): readonly RateLimit[] {
+    return this.#rates;
+  }
+
+  /** The account has changed; `null` where the user may not be here any more. */
+  revise(account: Account | null): void {
+    if (!this.alive || this.id === "" || account === this.account) return;
+    if (account === null) {
+      this.close(Code.removed, `${this.account.name}: ${codeText(Code.removed)}`);
+      return;
+    }
+    this.account = account;
+    this.limited();
+    this.#publishing?.revise();
+    this.#subscriptions?.revise();
+    this.#deliveries?.revise();
+    this.stir();
+  }
+
+  /** What limits its {@linkcode usages} has changed. */
+  limited(): void {
+    this.#rates = this.usages.flatMap(({ rate }) => rate ?? []);
   }
 
   /** Tells the peer that the server is shutting down: nothing more is appended, what is in the logs still goes. */
@@ -165,6 +226,7 @@ export class ServerSession extends Session implements SubscribingSession {
         return true;
       case FrameType.subscribe:
         this.#subscribing().subscribe(this.body);
+        this.#count();
         return true;
       case FrameType.unsubscribe:
         this.#unsubscribe(frames.unsubscribe.read(this.body).subscription);
@@ -177,6 +239,7 @@ export class ServerSession extends Session implements SubscribingSession {
         return true;
       case FrameType.datagrams:
         this.#delivering().open(this.body);
+        this.#count();
         return true;
       case FrameType.list:
         this.#list();
@@ -194,10 +257,12 @@ export class ServerSession extends Session implements SubscribingSession {
     const { control } = this.output;
     this.#subscriptions?.announce(control);
     if (this.#listings.length > 0) this.#answerLists(control);
-    if (this.unsaid) this.conclude();
+    if (this.unsaid) this.conclude(false);
   }
 
-  protected override conclude(): void {
+  protected override conclude(last: boolean): void {
+    // At the end there is nobody to be slowed down any more, and what was appended is to be known.
+    if (last) this.#publishing?.acknowledgements.release();
     if (this.#publishing?.acknowledgements.pending) this.#publishing.acknowledgements.write(this.output.control);
   }
 
@@ -237,6 +302,7 @@ export class ServerSession extends Session implements SubscribingSession {
     this.#subscriptions?.close();
     this.#deliveries?.close();
     this.#listings = [];
+    this.#count();
     this.#sessions.released(this);
   }
 
@@ -247,7 +313,8 @@ export class ServerSession extends Session implements SubscribingSession {
   #delivering(): ServerDeliveries {
     if (this.#deliveries !== null) return this.#deliveries;
     const { hub, defaultPolicy } = this.#sessions;
-    const route = hub === null || this.#at === undefined ? null : { hub, at: this.#at };
+    const { at } = this.#peer;
+    const route = hub === null || at === undefined ? null : { hub, at };
     this.#deliveries = new ServerDeliveries(this, route, defaultPolicy);
     if (this.#draining) this.#deliveries.finish();
     return this.#deliveries;
@@ -256,6 +323,24 @@ export class ServerSession extends Session implements SubscribingSession {
   #unsubscribe(subscription: number): void {
     if (!this.#deliveries?.end(subscription)) this.#subscriptions?.unsubscribe(subscription);
     frames.unsubscribed.write(this.output.control, { subscription });
+    this.#count();
+  }
+
+  get #subscriptionCount(): number {
+    return (this.#subscriptions?.size ?? 0) + (this.#deliveries?.size ?? 0);
+  }
+
+  /** Counts its subscriptions for its user and its address. */
+  #count(): void {
+    const more = this.#subscriptionCount - this.#counted;
+    this.#counted += more;
+    for (const usage of this.usages) usage.subscriptions += more;
+  }
+
+  /** Bytes that it may publish at once: what its rate brings in a second, but a frame. */
+  get #burst(): number {
+    const rate = Math.min(...this.usages.map(({ limits }) => limits.bytesPerSecond));
+    return Math.max(rate, largestFrame(this.maxMessage));
   }
 
   #pause(subscription: number, paused: boolean): void {
@@ -263,13 +348,47 @@ export class ServerSession extends Session implements SubscribingSession {
   }
 
   #hello(): void {
-    const { session, agent } = frames.hello.read(this.body);
+    const { session, agent, user, secret } = frames.hello.read(this.body);
     if (session === noId) throw new ProtocolError(Code.protocol, "a session's id is random, not zero");
-    this.id = session;
     this.agent = agent;
+    const { address, certified } = this.#peer;
+    const answer = this.#sessions.authority.authenticate({ user, secret, certified, address });
+    if (answer instanceof Promise) this.hold(answer.then((answer) => this.#known(session, answer)));
+    else this.#known(session, answer);
+  }
+
+  /** Lets the peer in, or not. */
+  #known(session: string, answer: Answer): void {
+    if (!this.alive) return;
+    if ("rejected" in answer) {
+      this.close(answer.rejected.code, answer.rejected.why);
+      return;
+    }
+    // What the user may do can have changed while the password was checked.
+    const account = this.#sessions.authority.again(answer.account);
+    if (account === null) {
+      this.close(Code.removed);
+      return;
+    }
+    this.account = account;
+    // The ids of one user mean nothing to another: nobody can end another's session, or be taken for its publisher.
+    this.id = account === everybody ? session : `${session} ${account.name}`;
     const ended = this.#sessions.admit(this);
     if (!this.alive) return;
-    const { maxMessage, connectionCredit, idleTimeout } = this.#topics.limits;
+    const now = this.platform.now();
+    const debt = Math.max(0, ...this.#rates.map((rate) => rate.take(now, 0, 0) - now));
+    if (debt === 0) this.#welcome(ended);
+    else this.hold(this.#wait(Math.min(debt, longestDebt)).then(() => this.#welcome(ended)));
+  }
+
+  #wait(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => void this.platform.after(milliseconds, resolve));
+  }
+
+  #welcome(ended: Rejection | null): void {
+    if (!this.alive) return;
+    const { idleTimeout } = this.#topics.limits;
+    const { maxMessage } = this;
     this.reader.mostControl = largestControl;
     this.reader.mostMessages = largestFrame(maxMessage);
     this.opened();
@@ -278,7 +397,7 @@ export class ServerSession extends Session implements SubscribingSession {
       epoch: this.#topics.epoch,
       time: this.platform.time(),
       maxMessage,
-      connectionCredit,
+      connectionCredit: Math.min(this.#topics.limits.connectionCredit, this.#burst),
       idleTimeout,
       closed: ended?.code ?? Code.done,
       why: ended?.why ?? "",
@@ -307,7 +426,7 @@ export class ServerSession extends Session implements SubscribingSession {
       const listing = this.#listings[0]!;
       const found = [];
       for (let size = 0; size < listSize;) {
-        const topic = this.#topics.after(listing.ordinal, listing.pattern);
+        const topic = this.#topics.after(listing.ordinal, listing.pattern, this.account.permissions);
         if (topic === null) {
           this.#listings.shift();
           frames.listed.write(control, { request: listing.request, last: 1, topics: found });

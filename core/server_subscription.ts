@@ -4,8 +4,9 @@
  * @module
  */
 
+import type { Account } from "./account.ts";
 import { Code, codeText } from "./codes.ts";
-import type { Platform } from "./connection.ts";
+import type { Platform, Rejection } from "./connection.ts";
 import * as frames from "./control.ts";
 import { Policy } from "./control.ts";
 import { Cursor, type Slice } from "./cursor.ts";
@@ -21,8 +22,10 @@ const announceSize = 32 * 1024;
 /** What the subscriptions of a session need of it. */
 export interface SubscribingSession {
   readonly platform: Platform;
+  /** Whose session it is. */
+  readonly account: Account;
   /** Why there can be no subscription of a number, of whatever kind; `null` when there can. */
-  refusal(subscription: number): Code | null;
+  refusal(subscription: number): Rejection | null;
   /** Puts a source in line for writing. */
   add(source: Source): void;
   /** Takes the sources that `keep` does not want out of line. */
@@ -142,7 +145,7 @@ export class Subscription implements Interest {
   /** Cursors to be announced, in the order of their topics' creation. */
   unannounced: SubscriptionCursor[] = [];
   /** Topics that are no more, to be told. */
-  #gone: { topic: number; first: number; last: number }[] = [];
+  #gone: { topic: number; first: number; last: number; code: Code }[] = [];
   readonly #owner: Announcer;
 
   constructor(
@@ -166,16 +169,27 @@ export class Subscription implements Interest {
   }
 
   created(topic: Topic): void {
+    if (!this.session.account.permissions.mayRead(topic.name)) return;
     this.join(topic, 1);
     this.#owner.announceLater(this);
   }
 
+  /** What may be read has changed: topics that may not be any more are left. */
+  revise(): void {
+    const { permissions } = this.session.account;
+    for (const [topic, { sequence }] of this.cursors) {
+      if (!permissions.mayRead(topic.name)) this.forbidden(topic, sequence);
+    }
+  }
+
+  /** A topic that the subscriber knew may not be read any more: from `first` on it gets nothing of it. */
+  forbidden(topic: Topic, first: number): void {
+    this.#leave(topic);
+    this.#tell(topic.id, first, 0, Code.forbidden);
+  }
+
   forgotten(topic: Topic): void {
-    const cursor = this.cursors.get(topic);
-    if (!cursor) return;
-    cursor.close();
-    this.cursors.delete(topic);
-    this.gone(topic.id, topic.log.nextSequence, topic.log.nextSequence);
+    if (this.#leave(topic)) this.gone(topic.id, topic.log.nextSequence, topic.log.nextSequence);
   }
 
   /**
@@ -185,8 +199,7 @@ export class Subscription implements Interest {
    * @param next what the next message would have been; `undefined` when that is not known any more
    */
   gone(topic: number, first: number, next: number | undefined): void {
-    this.#gone.push({ topic, first, last: next === undefined ? 0 : Math.max(first, next) - 1 });
-    this.#owner.announceLater(this);
+    this.#tell(topic, first, next === undefined ? 0 : Math.max(first, next) - 1, Code.forgotten);
   }
 
   deliver(control: FrameWriter): void {
@@ -197,7 +210,7 @@ export class Subscription implements Interest {
   announce(control: FrameWriter): boolean {
     let told = 0;
     while (told < this.#gone.length && control.length < announceSize) {
-      frames.gap.write(control, { subscription: this.id, ...this.#gone[told++]!, code: Code.forgotten });
+      frames.gap.write(control, { subscription: this.id, ...this.#gone[told++]! });
     }
     this.#gone = this.#gone.slice(told);
     let done = 0;
@@ -223,5 +236,21 @@ export class Subscription implements Interest {
     for (const cursor of this.cursors.values()) cursor.close();
     this.cursors.clear();
     this.unannounced = [];
+  }
+
+  #tell(topic: number, first: number, last: number, code: Code): void {
+    this.#gone.push({ topic, first, last, code });
+    this.#owner.announceLater(this);
+  }
+
+  /** Ends the delivery of a topic; returns whether there was one. */
+  #leave(topic: Topic): boolean {
+    const cursor = this.cursors.get(topic);
+    if (cursor === undefined) return false;
+    cursor.close();
+    this.cursors.delete(topic);
+    this.unannounced = this.unannounced.filter((other) => other !== cursor);
+    this.session.filter((source) => source !== cursor);
+    return true;
   }
 }

@@ -6,6 +6,7 @@
 
 import type { BodyReader } from "./body_reader.ts";
 import { Code, codeText } from "./codes.ts";
+import type { Rejection } from "./connection.ts";
 import * as frames from "./control.ts";
 import { Policy, Start } from "./control.ts";
 import { ProtocolError, UsageError } from "./errors.ts";
@@ -68,7 +69,7 @@ export class ServerSubscriptions implements Announcer {
     const points = this.#takePoints(request.subscription);
     const refused = this.#refusal(request);
     if (refused !== null) {
-      this.#fail(request.subscription, refused, codeText(refused));
+      this.#fail(request.subscription, refused);
       return;
     }
     let patterns: Pattern[];
@@ -76,24 +77,47 @@ export class ServerSubscriptions implements Announcer {
       patterns = request.patterns.map(({ pattern }) => new Pattern(pattern));
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
-      this.#fail(request.subscription, Code.pattern, error.message);
+      this.#fail(request.subscription, { code: Code.pattern, why: error.message });
+      return;
+    }
+    const forbidden = this.#forbidden(patterns);
+    if (forbidden !== null) {
+      this.#fail(request.subscription, forbidden);
       return;
     }
     const asked = request.policy === Policy.server ? this.#defaultPolicy : request.policy;
     const policy = asked === Policy.wait && this.#session.penalised ? Policy.skip : asked;
     const subscription = new Subscription(this, this.#session, request.subscription, patterns, policy);
     this.#subscriptions.set(subscription.id, subscription);
-    for (const topic of this.#topics.matching(patterns)) {
+    for (const topic of this.#readable(patterns)) {
       subscription.join(topic, this.#startIn(topic, request.start, request.value, points));
       points?.delete(topic.id);
     }
     this.#topics.addInterest(subscription);
     this.announceLater(subscription);
-    for (const [topic, sequence] of points ?? []) {
-      if (!this.#topics.byId(topic)?.ordinal) {
-        subscription.gone(topic, sequence, this.#topics.tombstone(topic));
-      }
+    for (const [id, sequence] of points ?? []) {
+      const topic = this.#topics.byId(id);
+      if (!topic?.ordinal) subscription.gone(id, sequence, this.#topics.tombstone(id));
+      else if (!this.#session.account.permissions.mayRead(topic.name)) subscription.forbidden(topic, sequence);
     }
+  }
+
+  /** What may be read has changed: a subscription of which nothing is left ends, others leave topics and get others. */
+  revise(): void {
+    for (const [id, subscription] of [...this.#subscriptions]) {
+      const forbidden = this.#forbidden(subscription.patterns);
+      if (forbidden !== null) {
+        this.unsubscribe(id);
+        this.#fail(id, forbidden);
+        continue;
+      }
+      subscription.revise();
+      for (const topic of this.#readable(subscription.patterns)) {
+        if (!subscription.cursors.has(topic)) subscription.join(topic, topic.log.nextSequence);
+      }
+      this.announceLater(subscription);
+    }
+    this.#session.stir();
   }
 
   /** UNSUBSCRIBE. */
@@ -172,16 +196,30 @@ export class ServerSubscriptions implements Announcer {
     this.#announcing = this.#announcing.filter((other) => other !== subscription);
   }
 
-  #refusal(request: frames.Values<typeof frames.subscribe.fields>): Code | null {
+  #refusal(request: frames.Values<typeof frames.subscribe.fields>): Rejection | null {
     const refused = this.#session.refusal(request.subscription);
     if (refused !== null) return refused;
-    if (request.patterns.length === 0 || request.patterns.length > mostPatterns) return Code.pattern;
-    if (request.start > Start.resume || request.policy > Policy.wait) return Code.startPoint;
-    if (request.start === Start.resume && request.epoch !== this.#topics.epoch) return Code.startPoint;
+    const because = (code: Code) => ({ code, why: codeText(code) });
+    if (request.patterns.length === 0 || request.patterns.length > mostPatterns) return because(Code.pattern);
+    if (request.start > Start.resume || request.policy > Policy.wait) return because(Code.startPoint);
+    if (request.start === Start.resume && request.epoch !== this.#topics.epoch) return because(Code.startPoint);
     return null;
   }
 
-  #fail(request: number, code: Code, why: string): void {
+  /** Why a subscription to patterns cannot be: nothing that one of them matches may be read. */
+  #forbidden(patterns: readonly Pattern[]): Rejection | null {
+    const { name, permissions } = this.#session.account;
+    const pattern = patterns.find((pattern) => !permissions.mayReadSome(pattern));
+    return pattern === undefined ? null : { code: Code.forbidden, why: `${name} may not subscribe to ${pattern.text}` };
+  }
+
+  /** Topics that match and may be read. */
+  #readable(patterns: readonly Pattern[]): IteratorObject<Topic> {
+    const { permissions } = this.#session.account;
+    return this.#topics.matching(patterns).filter(({ name }) => permissions.mayRead(name));
+  }
+
+  #fail(request: number, { code, why }: Rejection): void {
     frames.failed.write(this.#session.control, { request, kind: FrameType.subscribe, code, why });
   }
 

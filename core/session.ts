@@ -43,6 +43,8 @@ export abstract class Session {
   why = "";
   /** Whether it was the peer that said why. */
   told = false;
+  /** Resolves when more is taken from the peer; `null` while that is so already. */
+  held: Promise<void> | null = null;
   /** When the peer last accepted a byte, or was first asked to; monotonic milliseconds. */
   lastProgress: number;
   /** When the peer had last accepted as much again as one write may be; monotonic milliseconds. */
@@ -116,14 +118,37 @@ export abstract class Session {
     if (!this.alive) return;
     this.lastHeard = this.platform.now();
     this.reader.received(count);
+    this.#take();
+  }
+
+  /** Does what the frames say that came, as far as they are whole. */
+  #take(): void {
     try {
       if (!this.#greeted && !this.#greet()) return;
-      while (this.alive && this.reader.next()) this.#frame();
+      while (this.alive && this.held === null && this.reader.next()) this.#frame();
     } catch (error) {
       this.#fail(error);
     }
     if (this.output.control.length > this.mostOutput) this.close(Code.outputMemory);
     if (this.unsaid) this.stir();
+  }
+
+  /**
+   * Takes nothing more from the peer until something is found out; that this takes time is not the peer's doing.
+   *
+   * @param found what it throws is a bug
+   */
+  protected hold(found: Promise<void>): void {
+    this.#deadline = Infinity;
+    const goOn = () => {
+      this.held = null;
+      this.lastHeard = this.platform.now();
+      this.#take();
+    };
+    this.held = found.then(goOn, (error) => {
+      this.held = null;
+      this.#fail(error);
+    });
   }
 
   /** Takes note that the peer has finished writing: what is pending for it still goes. */
@@ -232,7 +257,7 @@ export abstract class Session {
   /** Called when everything was written while the session is open. */
   protected quiet(): void {}
   /** Called before a PONG and before the end: the place for control frames that are due, but wait for other writes. */
-  protected conclude(): void {}
+  protected conclude(_last: boolean): void {}
   /** PONG. */
   protected answered(_token: number): void {}
   /** Called once, when the session ends, whoever ended it. */
@@ -313,7 +338,7 @@ export abstract class Session {
     const header = segment.view.getUint8(start + at.header);
     this.body.open(segment.bytes, segment.view, start + header, start + length);
     if (type === FrameType.ping) {
-      this.conclude();
+      this.conclude(false);
       pong.write(this.output.control, ping.read(this.body));
     } else if (type === FrameType.pong) this.answered(pong.read(this.body).token);
     else if (type === FrameType.close) this.#closed();
@@ -326,7 +351,7 @@ export abstract class Session {
   /** Drops what was not begun to be written, and says what is due. */
   #abandon(): void {
     this.output.abandon();
-    this.conclude();
+    this.conclude(true);
   }
 
   #closed(): void {

@@ -12,6 +12,7 @@ import { usefulFrame } from "./frame.ts";
 import type { ServerLimits } from "./limits.ts";
 import { MemoryBudget } from "./memory.ts";
 import { isReserved, type Pattern, topicFault } from "./pattern.ts";
+import type { Permissions } from "./permissions.ts";
 import { SegmentPool } from "./segment_pool.ts";
 import { PublisherNumbers, Topic } from "./topic.ts";
 
@@ -118,8 +119,8 @@ export class Topics {
     }
   }
 
-  /** The first created topic after an ordinal that matches: a place in the order that survives changes. */
-  after(ordinal: number, pattern: Pattern): Topic | null {
+  /** The first created topic after an ordinal that matches and may be read: a place in the order that survives changes. */
+  after(ordinal: number, pattern: Pattern, permissions: Permissions): Topic | null {
     let low = 0;
     let high = this.#created.length;
     while (low < high) {
@@ -128,7 +129,8 @@ export class Topics {
       else high = middle;
     }
     for (let index = low; index < this.#created.length; index++) {
-      if (pattern.matches(this.#created[index]!.name)) return this.#created[index]!;
+      const { name } = this.#created[index]!;
+      if (pattern.matches(name) && permissions.mayRead(name)) return this.#created[index]!;
     }
     return null;
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { encodeText } from "../core/bytes.ts";
 import { UsageError } from "../core/errors.ts";
 import { patternFault, topicFault } from "../core/pattern.ts";
 import { parameterFaults, type Scheme, schemes, type SchemeShape } from "./schemes.ts";
@@ -101,7 +102,54 @@ export function parseEndpoint(
 }
 
 function wrongEndpoint(text: string, why: string): string {
-  return `wrong endpoint ${JSON.stringify(text)}: ${why}`;
+  // What stands before the host may be a secret, and its end be misplaced.
+  return `wrong endpoint ${JSON.stringify(text.replace(/:\/\/.*@/s, "://...@"))}: ${why}`;
+}
+
+/** Who to be at a server: see {@linkcode splitCredentials}. */
+export interface UrlCredentials {
+  /** The user's name, if one is given. */
+  readonly user?: string;
+  /** Its password, or a token. */
+  readonly secret?: string;
+}
+
+/**
+ * Takes out of an endpoint what stands before its host: `user:password@`, or `token@`. Both are decoded.
+ *
+ * @throws {UsageError} when it has a `%` that no two hex digits follow, or is longer than 255 bytes
+ *
+ * @example
+ * ```ts
+ * import { splitCredentials } from "../transports/endpoint.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { endpoint, credentials } = splitCredentials("tls://alice:a%40b@example.com:7070");
+ * assertEquals(endpoint, "tls://example.com:7070");
+ * assertEquals(credentials, { user: "alice", secret: "a@b" });
+ * assertEquals(splitCredentials("tls://token@example.com").credentials, { secret: "token" });
+ * ```
+ */
+export function splitCredentials(text: string): { endpoint: string; credentials: UrlCredentials | null } {
+  const parts = /^([^:/?#]*:\/\/)([^/?#]*)@([^@/?#]*)(.*)$/s.exec(text);
+  if (parts === null) return { endpoint: text, credentials: null };
+  const [, scheme = "", given = "", host = "", rest = ""] = parts;
+  const decode = (part: string) => {
+    const hint = "what a URL has a meaning for is written with %: %40 is @, %3A is :, %2F is /";
+    let decoded: string;
+    try {
+      decoded = decodeURIComponent(part);
+    } catch {
+      throw new UsageError(wrongEndpoint(text, "the user or the secret has a % that no two hex digits follow"), hint);
+    }
+    if (encodeText(decoded).length <= 255) return decoded;
+    throw new UsageError(wrongEndpoint(text, "a user and a secret have 255 bytes at most"), hint);
+  };
+  const colon = given.indexOf(":");
+  const credentials = colon < 0
+    ? { secret: decode(given) }
+    : { user: decode(given.slice(0, colon)), secret: decode(given.slice(colon + 1)) };
+  return { endpoint: `${scheme}${host}${rest}`, credentials };
 }
 
 function schemeOf(text: string, name: string | undefined, authority: string, accepted: readonly Scheme[]): Scheme {

@@ -48,7 +48,10 @@ async function noted(test: TestServer, name: string, notes: string[]): Promise<P
     write: (bytes) => (note("write to"), connection.write(bytes)),
     read: (into) => (note("read from"), connection.read(into)),
   });
-  await peer.send(preamble, controlFrame(hello, { features: 0, session: idOf(name.length), agent: "test" }));
+  await peer.send(
+    preamble,
+    controlFrame(hello, { features: 0, session: idOf(name.length), agent: "test", user: "", secret: "" }),
+  );
   await peer.request(declare, { request: 1, first: 0, topic: "a" });
   notes.length = 0;
   peer.frames();

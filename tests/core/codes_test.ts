@@ -69,6 +69,7 @@ Deno.test("the numbers are those of the wire: none may ever change", () => {
     startPoint: 39,
     requests: 40,
     noDatagrams: 41,
+    forbidden: 43,
     checksum: 64,
     count: 65,
     messageTooLarge: 66,

@@ -129,8 +129,8 @@ Deno.test("some frames, byte by byte", () => {
     return hex(writer.bytes());
   };
   assertEquals(
-    written((writer) => hello.write(writer, { features: 1, session: id, agent: "x" })),
-    "1e000000" + "02080000" + "01000000" + id + "0178",
+    written((writer) => hello.write(writer, { features: 1, session: id, agent: "x", user: "u", secret: "s" })),
+    "22000000" + "02080000" + "01000000" + id + "0178" + "0175" + "0173",
   );
   assertEquals(
     written((writer) => declare.write(writer, { request: 2, first: 3, topic: "a/b" })),

@@ -10,7 +10,7 @@ import { controlFrame, idOf, type Peer, publisher, subscribing, TestServer, text
 import { concat, KiB, MiB, Random, viewOf } from "./fixtures.ts";
 
 const preamble = frames.preamble;
-const helloFrame = controlFrame(frames.hello, { features: 0, session: idOf(5), agent: "fuzz" });
+const helloFrame = controlFrame(frames.hello, { features: 0, session: idOf(5), agent: "fuzz", user: "", secret: "" });
 const names = new Set(codes().map(({ name }) => name));
 
 /** Every frame a client may send, valid. Those of messages are for topic 2, which the greeting declares. */

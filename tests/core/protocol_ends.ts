@@ -2,6 +2,7 @@
 
 import { AckQueue } from "../../core/acknowledgements.ts";
 import { type ClientEvents, ClientSession } from "../../core/client_session.ts";
+import { openToEverybody } from "../../core/authority.ts";
 import { Code } from "../../core/codes.ts";
 import * as frames from "../../core/control.ts";
 import { Policy, Start } from "../../core/control.ts";
@@ -88,12 +89,13 @@ export class ServerEnd {
       defaultPolicy: Policy.skip,
       ackQueue: this.#ackQueue,
       hub: null,
+      authority: openToEverybody,
       admit: () => ended,
       released: () => {},
       penalise: () => {},
       penalised: () => false,
     };
-    return new ServerSession(this.platform, this.topics, sessions);
+    return new ServerSession(this.platform, this.topics, sessions, { at: undefined, address: "", certified: null });
   }
 }
 

@@ -231,9 +231,9 @@ Deno.test("events: who came, who went and why; counted by name", async () => {
   await peer.request(close, { code: Code.corrupt, why: "enough" });
   await test.greeted();
   assertEquals(test.events, [
-    { kind: "opened", peer: "peer 1", agent: "test" },
+    { kind: "opened", peer: "peer 1", agent: "test", user: "everybody" },
     { kind: "closed", peer: "peer 1", code: Code.corrupt, why: "enough" },
-    { kind: "opened", peer: "peer 2", agent: "test" },
+    { kind: "opened", peer: "peer 2", agent: "test", user: "everybody" },
   ]);
   assertEquals([...test.server.closes], [["corrupt", 1]]);
 });

@@ -106,7 +106,10 @@ Deno.test("DATAGRAMS fails on a connection that does not go over IP", async () =
   const peer = new Peer("no address");
   const { local: _, ...connection } = peer.connection;
   test.server.accept(connection);
-  await peer.send(preamble, controlFrame(hello, { features: 0, session: idOf(7), agent: "test" }));
+  await peer.send(
+    preamble,
+    controlFrame(hello, { features: 0, session: idOf(7), agent: "test", user: "", secret: "" }),
+  );
   await peer.request(datagrams, wanting);
   assertEquals(peer.frames().map(({ frame, code }) => [frame, code]), [
     ["WELCOME", undefined],

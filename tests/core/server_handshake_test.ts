@@ -5,7 +5,7 @@ import { largestHello } from "../../core/limits.ts";
 import { controlFrame, idOf, TestServer } from "./world.ts";
 import { concat } from "./fixtures.ts";
 
-const greeting = controlFrame(hello, { features: 0, session: idOf(7), agent: "test" });
+const greeting = controlFrame(hello, { features: 0, session: idOf(7), agent: "test", user: "", secret: "" });
 
 Deno.test("handshake: WELCOME tells the epoch, the limits and who speaks", async () => {
   await using test = new TestServer();
@@ -25,7 +25,7 @@ Deno.test("handshake: WELCOME tells the epoch, the limits and who speaks", async
     why: "",
     agent: "stream/0.1",
   });
-  assertEquals(test.events, [{ kind: "opened", peer: "peer 1", agent: "test" }]);
+  assertEquals(test.events, [{ kind: "opened", peer: "peer 1", agent: "test", user: "everybody" }]);
 });
 
 Deno.test("handshake: the same, a byte at a time", async () => {

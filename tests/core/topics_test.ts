@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { Code } from "../../core/codes.ts";
 import { defaultLimits, type ServerLimits } from "../../core/limits.ts";
 import { Pattern } from "../../core/pattern.ts";
+import { Permissions } from "../../core/permissions.ts";
 import type { GuardedReader, Topic } from "../../core/topic.ts";
 import { type Interest, Topics } from "../../core/topics.ts";
 import { blankFrame, KiB, MiB, VirtualPlatform } from "./fixtures.ts";
@@ -109,7 +110,11 @@ Deno.test("what follows an ordinal survives topics that go", () => {
   const walk = (text: string) => {
     const names: string[] = [];
     const pattern = new Pattern(text);
-    for (let at = topics.after(0, pattern); at !== null; at = topics.after(at.ordinal, pattern)) names.push(at.name);
+    for (
+      let at = topics.after(0, pattern, Permissions.all);
+      at !== null;
+      at = topics.after(at.ordinal, pattern, Permissions.all)
+    ) names.push(at.name);
     return names;
   };
   assertEquals(walk("#"), all.map(({ name }) => name));
@@ -119,8 +124,8 @@ Deno.test("what follows an ordinal survives topics that go", () => {
   platform.advance(defaultLimits.forgetAfter + 1);
   topics.sweep(platform.now());
   assertEquals(walk("#"), all.filter((_, i) => i % 3).map(({ name }) => name));
-  assertEquals(topics.after(1, new Pattern("#")), all[1]);
-  assertEquals(topics.after(50, new Pattern("#")), null);
+  assertEquals(topics.after(1, new Pattern("#"), Permissions.all), all[1]);
+  assertEquals(topics.after(50, new Pattern("#"), Permissions.all), null);
 });
 
 Deno.test("interests hear of what is created and forgotten, by name or by pattern, each once, until they are removed", () => {

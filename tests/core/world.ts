@@ -335,7 +335,10 @@ export class TestServer implements AsyncDisposable {
   /** A peer that was greeted. */
   async peer(id: number = 1000 + this.#peers): Promise<Peer> {
     const peer = this.connect();
-    await peer.send(preamble, controlFrame(hello, { features: 0, session: idOf(id), agent: "test" }));
+    await peer.send(
+      preamble,
+      controlFrame(hello, { features: 0, session: idOf(id), agent: "test", user: "", secret: "" }),
+    );
     return peer;
   }
 
