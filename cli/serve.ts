@@ -18,10 +18,10 @@ import { parseEndpoint } from "../transports/endpoint.ts";
 import { defaultServer, isLoopback, parseServer, requireOpen } from "./endpoints.ts";
 import { ExitStatus } from "./exit.ts";
 import { defaultGroup, type Group, parseGroup } from "../transports/udp_group.ts";
-import { readKey } from "./key_file.ts";
 import { Log, type LogOptions } from "./log.ts";
 import { addExamples, choiceOption, logOptions, type Program, repeatedOption, valueOption } from "./program.ts";
 import { groupRetain, loopbackRate, networkRate, type ServedGroup, servedGroup, serveGroup } from "./serve_group.ts";
+import { type KeySource, ServedKeys } from "./serve_keys.ts";
 import { addSecurityOptions, keepSecurity, openSecurity, parseSecurity, type Security } from "./serve_security.ts";
 import { fileReason, printText } from "./stdio.ts";
 import { formatCount, formatDuration, parseCount, parseDuration, parseSize, spellSize } from "./units.ts";
@@ -55,8 +55,8 @@ export interface ServeOptions {
   readonly maxWait: number;
   /** The groups that messages are multicast to. */
   readonly multicast: readonly ServedGroup[];
-  /** Where the key of the groups is; without one they are not encrypted. */
-  readonly keyFile: string | undefined;
+  /** Where the keys of the groups come from. */
+  readonly keys: KeySource;
   /** How long subscribers may take to get the rest at the end. */
   readonly drainTimeout: number;
   /** What is logged. */
@@ -148,6 +148,13 @@ export function declare(command: Command, program: Program): void {
     .option("--key-file <file>", "encrypt what is multicast with the key in that file; stream key makes one")
     .addOption(
       valueOption(
+        "--rotate-key <duration>",
+        "encrypt what is multicast with a key that changes that often, and is told over tls://",
+        parseRotation,
+      ),
+    )
+    .addOption(
+      valueOption(
         "--drain-timeout <duration>",
         `how long subscribers may take to get the rest at the end (default: ${formatDuration(defaultDrainTimeout)})`,
         parseDuration,
@@ -159,6 +166,15 @@ export function declare(command: Command, program: Program): void {
       program.start((signal) => run(options, signal));
     });
   addSecurityOptions(command);
+}
+
+/** Below this a new key would be made before the one before has gone. */
+const leastRotation = 60_000;
+
+function parseRotation(text: string): number {
+  const every = parseDuration(text);
+  if (every >= leastRotation) return every;
+  throw new UsageError(`${text} is too often: the least is ${formatDuration(leastRotation)}`, "for example: 1h");
 }
 
 interface Given {
@@ -174,6 +190,7 @@ interface Given {
   readonly drainTimeout?: number | undefined;
   readonly multicast?: Group[] | undefined;
   readonly keyFile?: string | undefined;
+  readonly rotateKey?: number | undefined;
 }
 
 function parse(given: Given, security: Security): Omit<ServeOptions, "log"> {
@@ -195,16 +212,39 @@ function parse(given: Given, security: Security): Omit<ServeOptions, "log"> {
     maxWait: given.maxWait ?? defaultLimits.maxWait,
     drainTimeout: given.drainTimeout ?? defaultDrainTimeout,
     multicast: parseGroups(given, security),
-    keyFile: given.keyFile,
+    keys: parseKeys(given, security, listen),
   };
 }
 
+/** Groups of a server that knows its users are encrypted, with a key that it tells those who may read them. */
+function parseKeys(
+  { multicast = [], keyFile, rotateKey }: Given,
+  { auth }: Security,
+  listen: readonly string[],
+): KeySource {
+  if (keyFile !== undefined && rotateKey !== undefined) {
+    throw new UsageError("--key-file and --rotate-key exclude each other", "a key from a file stays as it is");
+  }
+  if (keyFile !== undefined) return { kind: "file", path: keyFile };
+  if (multicast.length === 0 || auth === undefined && rotateKey === undefined) return { kind: "none" };
+  if (!listen.some((endpoint) => endpoint.startsWith("tls:"))) {
+    throw new UsageError(
+      `${
+        auth === undefined ? "--rotate-key" : "--multicast with --auth"
+      } tells receivers the key over TLS, and nothing listens with it`,
+      "give --listen tls://..., or --key-file for a key that they have already",
+    );
+  }
+  return { kind: "made", every: rotateKey ?? Infinity };
+}
+
 /** One session goes to one group: the same group twice would be sent everything twice. */
-function parseGroups({ multicast = [], keyFile, open }: Given, { auth }: Security): ServedGroup[] {
+function parseGroups({ multicast = [], keyFile, rotateKey, open }: Given, { auth }: Security): ServedGroup[] {
   const twice = multicast.find(({ address }, index) => multicast.findIndex((it) => it.address === address) < index);
   if (twice !== undefined) throw new UsageError(`--multicast: mcast://${twice.address} is given twice`);
-  if (keyFile !== undefined && multicast.length === 0) {
-    throw new UsageError("--key-file encrypts what is multicast, and nothing is", "give --multicast, too");
+  const idle = keyFile !== undefined ? "--key-file" : rotateKey !== undefined ? "--rotate-key" : null;
+  if (idle !== null && multicast.length === 0) {
+    throw new UsageError(`${idle} encrypts what is multicast, and nothing is`, "give --multicast, too");
   }
   const unlisted = multicast.find(({ topics }) => topics.length === 0);
   if (auth !== undefined && unlisted !== undefined) {
@@ -213,7 +253,7 @@ function parseGroups({ multicast = [], keyFile, open }: Given, { auth }: Securit
       `for example: mcast://${unlisted.address}?topics=ticks/%23: who may read all of that gets its key`,
     );
   }
-  return multicast.map((group) => servedGroup(group, open === true || keyFile !== undefined));
+  return multicast.map((group) => servedGroup(group, open === true || idle !== null || auth !== undefined));
 }
 
 /** The largest message must fit twice in what is kept; what was not given follows what was. */
@@ -255,7 +295,7 @@ function parseMemory(given: number | undefined, retain: number, maxMessage: numb
 /** Runs a server until the signal; then drains it. */
 export async function run(options: ServeOptions, signal: AbortSignal): Promise<ExitStatus> {
   using log = new Log(options.log);
-  const key = options.keyFile === undefined ? null : await readKey(options.keyFile);
+  using keys = await ServedKeys.open(options.keys);
   using listeners = new DisposableStack();
   const { listen: endpoints, lagPolicy, maxConnections: connections, drainTimeout } = options;
   const { retain, retainFor, memory, maxMessage, maxWait } = options;
@@ -284,12 +324,16 @@ export async function run(options: ServeOptions, signal: AbortSignal): Promise<E
   const groups = [];
   for (const group of options.multicast) {
     const wait = (lagPolicy ?? "wait") === "wait";
-    groups.push(listeners.use(await serveGroup(server.topics, group, key, wait, log)));
+    groups.push(listeners.use(await serveGroup(server.topics, group, keys.of(group, server), wait, log)));
   }
   const serving = opened.map((listener) => server.serve(listener));
   const ending = new AbortController();
   using _watching = { [Symbol.dispose]: () => ending.abort() };
-  await keepSecurity(options.security, security, hosts, () => server.revise(), log, ending.signal);
+  const revised = () => {
+    server.revise();
+    keys.revise();
+  };
+  await keepSecurity(options.security, security, hosts, revised, log, ending.signal);
   for (const { endpoint } of opened) printText(`listening ${endpoint}\n`);
   await aborted(signal);
   log.info("draining", { connections: server.connections, timeout: formatDuration(drainTimeout) });

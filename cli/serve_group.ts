@@ -8,6 +8,7 @@ import { groupId } from "../core/datagram.ts";
 import { sealOf } from "../core/encrypted_seal.ts";
 import type { Address } from "../core/datagram_port.ts";
 import { UsageError } from "../core/errors.ts";
+import type { GroupKeys } from "../core/group_keys.ts";
 import { GroupSender } from "../core/group_sender.ts";
 import { GroupTransmitter } from "../core/group_transmitter.ts";
 import { randomBytes } from "../core/bytes.ts";
@@ -70,6 +71,11 @@ export function rateOf({ rate: text }: Group, by: NetworkInterface): number {
   throw new UsageError(`rate=${text}: datagrams are paced in bits, not in messages`, "for example: rate=100Mbit/s");
 }
 
+/** What a group carries. */
+export function patternsOf({ topics }: Pick<Group, "topics">): Pattern[] {
+  return (topics.length > 0 ? topics : ["#"]).map((pattern) => new Pattern(pattern));
+}
+
 /** A group that is being sent to. */
 export class ServingGroup implements Disposable {
   readonly #sender: GroupSender<Address>;
@@ -108,14 +114,14 @@ export class ServingGroup implements Disposable {
 /**
  * Begins to send topics to a group.
  *
- * @param key 32 bytes, or `null` for no encryption
+ * @param key what it is encrypted with, or `null` for no encryption
  * @param wait whether publishers are held rather than that retention overtakes the group
  * @throws {TransportError} when the interface cannot send there
  */
 export async function serveGroup(
   topics: Topics,
   group: ServedGroup,
-  key: Uint8Array | null,
+  key: GroupKeys | null,
   wait: boolean,
   log: Log,
 ): Promise<ServingGroup> {
@@ -124,7 +130,7 @@ export async function serveGroup(
   const sender = new GroupSender<Address>(platform, topics, sealOf(platform, key, "sender"), {
     group: groupId(platform, address),
     session: randomBytes(platform),
-    patterns: (patterns.length > 0 ? patterns : ["#"]).map((pattern) => new Pattern(pattern)),
+    patterns: patternsOf(group),
     largest,
     rate,
     wait,

@@ -11,7 +11,7 @@ import type { StartPoint } from "../core/subscription.ts";
 import type { ExitStatus } from "./exit.ts";
 import type { FormatName } from "./format.ts";
 import { defaultGroup, type Group, parseGroup } from "../transports/udp_group.ts";
-import { type Access, accessOf, addAccessOptions, parseAccess } from "./access.ts";
+import { type Access, accessOf, addAccessOptions, type GivenServer, parseAccess } from "./access.ts";
 import { openLink, untilAborted } from "./link.ts";
 import { Log, type LogOptions } from "./log.ts";
 import { addExamples, choiceOption, logOptions, onlyOneOf, type Program, refuseUrl, valueOption } from "./program.ts";
@@ -35,6 +35,8 @@ export interface SubscribeOptions {
   readonly udp: boolean;
   /** Where its key is. */
   readonly keyFile: string | undefined;
+  /** Whether the server is asked for it. */
+  readonly keyFromServer: boolean;
   /** Whether what is lost of it is asked for: of its sender, and, with `log`, of the server. */
   readonly repair: boolean | "log";
   /** How messages are written. */
@@ -109,6 +111,7 @@ export function declare(command: Command, program: Program): void {
     )
     .addOption(valueOption("--group <url>", `the group (default: ${defaultGroup})`, parseGroup))
     .option("--key-file <file>", "the key of the group")
+    .addOption(valueOption("--key-from <url>", "get the key of the group from its server, over tls://", parseAccess))
     .addOption(
       valueOption(
         "--repair <url>",
@@ -126,7 +129,13 @@ export function declare(command: Command, program: Program): void {
         throw new UsageError("PATTERN is missing", "usage: stream subscribe [options] PATTERN...");
       }
       const server = self.getOptionValueSource("server") === "cli" ? true : undefined;
-      refuseUnused({ ...given, server, "key-file": given.keyFile, "lag-policy": given.lagPolicy });
+      refuseUnused({
+        ...given,
+        server,
+        "key-file": given.keyFile,
+        "key-from": given.keyFrom,
+        "lag-policy": given.lagPolicy,
+      });
       onlyOneOf({
         "--raw": given.raw === true,
         "--json": given.json === true,
@@ -149,11 +158,12 @@ export function declare(command: Command, program: Program): void {
         throw new UsageError("--last and --from exclude each other", "give one of them");
       }
       const options: SubscribeOptions = {
-        access: accessOf(self, given.repair instanceof Object ? given.repair : undefined),
+        access: accessOf(self, serverOfGroup(given)),
         patterns,
         group: given.multicast ? given.group ?? parseGroup(defaultGroup) : null,
         udp: given.udp ?? false,
         keyFile: given.keyFile,
+        keyFromServer: given.keyFrom !== undefined,
         repair: given.repair instanceof Object ? "log" : given.repair ?? true,
         format,
         withTopic: given.verbose ?? false,
@@ -171,13 +181,35 @@ export function declare(command: Command, program: Program): void {
   addAccessOptions(command);
 }
 
+/** The server that a group's receiver talks to, if it does: one, for all that it asks. */
+function serverOfGroup(
+  given: { repair?: GivenServer | false | undefined; keyFrom?: GivenServer | undefined; keyFile?: string | undefined },
+): GivenServer | undefined {
+  const { keyFrom, keyFile } = given;
+  const repair = given.repair || undefined;
+  if (keyFrom !== undefined && keyFile !== undefined) {
+    throw new UsageError("--key-file and --key-from exclude each other", "give one of them");
+  }
+  if (keyFrom !== undefined && !keyFrom.server.startsWith("tls:")) {
+    throw new UsageError(`--key-from: ${keyFrom.server} is not encrypted: a key is told over TLS alone`, "use tls://");
+  }
+  if (repair !== undefined && keyFrom !== undefined && repair.server !== keyFrom.server) {
+    throw new UsageError(
+      `--repair and --key-from name two servers: ${repair.server} and ${keyFrom.server}`,
+      "give one",
+    );
+  }
+  return keyFrom ?? repair;
+}
+
 /** Refuses options that mean nothing without a group, or with one. */
 function refuseUnused({ multicast, ...given }: Readonly<Record<string, unknown>>): void {
   const refuse = (names: readonly string[], what: string, hint: string) => {
     for (const name of names) if (given[name] !== undefined) throw new UsageError(`--${name} ${what}`, hint);
   };
-  if (multicast !== true) refuse(["group", "key-file", "repair"], "means nothing without --multicast", "give it, too");
-  else {
+  if (multicast !== true) {
+    refuse(["group", "key-file", "key-from", "repair"], "means nothing without --multicast", "give it, too");
+  } else {
     refuse(
       ["server", "lag-policy", "reconnect", "udp"],
       "does not go with --multicast",
@@ -225,11 +257,14 @@ async function fromGroup(options: SubscribeOptions, group: Group, log: Log, sign
       sayReady(`subscribed ${pattern}${from}`, options.log, log);
     }
   };
-  await using link = repair === "log" ? await openLink(options, log, signal) : null;
+  const { keyFromServer } = options;
+  await using connected = repair === "log" || keyFromServer ? await openLink(options, log, signal) : null;
+  const link = repair === "log" ? connected : null;
   link?.closed.then((error) => {
     if (error !== null) log.warn("what is lost stays so from now on: --repair has ended", { why: error.message });
   });
-  const source = await subscribeGroup({ ...options, group, link }, log, ({ text }) => say(` from ${text}`));
+  const keyLink = keyFromServer ? connected : null;
+  const source = await subscribeGroup({ ...options, group, link, keyLink }, log, ({ text }) => say(` from ${text}`));
   say("");
   try {
     return await receive(source, options, signal);

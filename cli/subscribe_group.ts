@@ -6,6 +6,7 @@
 
 import type { Address } from "../core/datagram_port.ts";
 import type { DropReason } from "../core/group_receiver.ts";
+import type { GroupKeys } from "../core/group_keys.ts";
 import { GroupSubscription } from "../core/group_subscription.ts";
 import type { Link } from "../core/link.ts";
 import type { StartPoint } from "../core/subscription.ts";
@@ -18,8 +19,10 @@ import type { Log } from "./log.ts";
 /** How a group is subscribed to. */
 export interface GroupCommand {
   readonly group: Group;
-  /** Where its key is; without one only what is not encrypted is taken. */
+  /** Where its key is. */
   readonly keyFile: string | undefined;
+  /** To the server that tells the key; `null` where it is not asked. Without a key only what is not encrypted is taken. */
+  readonly keyLink: Link | null;
   /** What is wanted of it; empty for everything. */
   readonly patterns: readonly string[];
   /** Whether what is lost is asked for. */
@@ -44,8 +47,8 @@ export async function subscribeGroup(
   log: Log,
   onSender: (from: Address) => void,
 ): Promise<WatchedGroup> {
-  const { group, keyFile, patterns, repair, link, from } = command;
-  const key = keyFile === undefined ? null : await readKey(keyFile);
+  const { group, patterns, repair, link, from } = command;
+  const key = await keyOf(command, log);
   let heard = false;
   const subscription = new GroupSubscription(platform, await openReceiver(group), {
     ...receptionOf(group, key),
@@ -63,6 +66,14 @@ export async function subscribeGroup(
     },
   });
   return new WatchedGroup(subscription, command, log, () => heard);
+}
+
+/** From a file, or from the server, which tells another whenever it changes it. */
+async function keyOf({ group, keyFile, keyLink }: GroupCommand, log: Log): Promise<Uint8Array | GroupKeys | null> {
+  if (keyFile !== undefined) return await readKey(keyFile);
+  if (keyLink === null) return null;
+  const gone = (error: Error) => log.warn("the key of the group is not told any more", { why: error.message });
+  return await keyLink.groupKeys(group.address, gone).ready;
 }
 
 /** A group's subscription that says once what is wrong with what comes, and what to do when nothing does. */
@@ -130,11 +141,11 @@ export class WatchedGroup {
     const { address } = this.#command.group;
     switch (reason) {
       case "encrypted":
-        return `what comes on mcast://${address} is encrypted: give --key-file`;
+        return `what comes on mcast://${address} is encrypted: give --key-from tls://SERVER, or --key-file`;
       case "plain":
-        return `what comes on mcast://${address} is not encrypted, and refused since --key-file is given`;
+        return `what comes on mcast://${address} is not encrypted, and refused since a key is given`;
       case "damaged":
-        return this.#command.keyFile === undefined
+        return this.#command.keyFile === undefined && this.#command.keyLink === null
           ? `damaged datagrams come on mcast://${address}`
           : `datagrams come on mcast://${address} that this key does not open: is it the sender's?`;
       case "large":

@@ -49,6 +49,7 @@ export interface ClientEvents {
   unsubscribed(subscription: number): void;
   listed(values: ValuesOf<typeof frames.listed>): void;
   routed(values: ValuesOf<typeof frames.route>): void;
+  keysTold(values: ValuesOf<typeof frames.key>): void;
   /** A frame of messages for a subscription; it stands in `reader`, and its lengths agree. */
   messages(subscription: number, reader: FrameReader): void;
   /** Everything that came at once was told. */
@@ -214,6 +215,9 @@ export class ClientSession extends Session {
         return true;
       case FrameType.route:
         events.routed(frames.route.read(body));
+        return true;
+      case FrameType.key:
+        events.keysTold(frames.key.read(body));
         return true;
       case FrameType.drain:
         events.draining();

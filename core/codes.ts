@@ -52,6 +52,7 @@ export const Code = {
   requests: 40,
   noDatagrams: 41,
   forbidden: 43,
+  group: 44,
 
   // A frame is refused: REFUSE. The session goes on.
   checksum: 64,
@@ -111,6 +112,7 @@ const texts: ReadonlyMap<Code, CodeText> = new Map([
   [Code.requests, { name: "requests", text: "the session has too many unanswered requests" }],
   [Code.noDatagrams, { name: "no-datagrams", text: "the server delivers nothing by datagrams" }],
   [Code.forbidden, { name: "forbidden", text: "the user may not do that" }],
+  [Code.group, { name: "group", text: "the server has no key of such a group" }],
   [Code.checksum, { name: "checksum", text: "the frame's checksum does not agree with its bytes" }],
   [Code.count, { name: "count", text: "the frame's message count is impossible" }],
   [Code.messageTooLarge, { name: "message-too-large", text: "the message is larger than the server takes" }],

@@ -24,6 +24,8 @@ export interface Connection extends Disposable {
   readonly local?: Address;
   /** Where the other end is. */
   readonly remote?: Address;
+  /** Whether nobody on the way can read it. */
+  readonly encrypted?: boolean;
   /** Who the other end has proved to be; none where it was not asked. */
   readonly user?: string;
   /** Why the other end is not to be served, although there is a connection to tell it so. */
@@ -90,7 +92,7 @@ export interface Platform {
    * authenticated with them, and the tag of 16 bytes goes behind `end`.
    */
   encrypt(key: Uint8Array, nonce: Uint8Array, bytes: Uint8Array, start: number, body: number, end: number): void;
-  /** The reverse of {@linkcode encrypt}. Returns whether the tag is right; where it is not, what was encrypted is undefined. */
+  /** The reverse of {@linkcode encrypt}. Returns whether the tag is right; where it is not, the bytes stay as they are. */
   decrypt(key: Uint8Array, nonce: Uint8Array, bytes: Uint8Array, start: number, body: number, end: number): boolean;
   /** Fills `into` with bytes that cannot be predicted. */
   random(into: Uint8Array): void;

@@ -218,6 +218,12 @@ export const route = control("route", {
   ordinal: "u64",
 });
 
+/** Asks for the keys of a multicast group, now and whenever they change: `239.255.70.70:7071`. */
+export const keys = control("keys", { request: "u32", group: "text" });
+
+/** Answer to KEYS: 256 bits each, the newest last. */
+export const key = control("key", { request: "u32", keys: [{ upper: "id", lower: "id" }] });
+
 /** Every control frame, in the order of their types. */
 export const controls: readonly Control<Fields>[] = [
   hello,
@@ -246,6 +252,8 @@ export const controls: readonly Control<Fields>[] = [
   close,
   datagrams,
   route,
+  keys,
+  key,
 ] as unknown as readonly Control<Fields>[];
 
 /** Where a subscription starts in each topic: `start` of SUBSCRIBE, and what its `value` is. */

@@ -51,6 +51,8 @@ export const FrameType = {
   close: 25,
   datagrams: 26,
   route: 27,
+  keys: 28,
+  key: 29,
 } as const;
 
 /** Bytes that every frame begins with: length, type, header length, flags. */

@@ -14,6 +14,7 @@ import { DatagramRoute, type RouteOptions } from "./datagram_route.ts";
 import { Driver } from "./driver.ts";
 import { ProtocolError, RefusedError, TransportError, UsageError } from "./errors.ts";
 import { FrameType } from "./frame.ts";
+import { GroupKeyRequest } from "./group_key_request.ts";
 import type { FrameReader } from "./frame_reader.ts";
 import { defaultLimits } from "./limits.ts";
 import { Listings, type TopicInfo } from "./listings.ts";
@@ -102,6 +103,7 @@ export class Link implements AsyncDisposable {
   readonly #id: string;
   readonly #subscriptions = new Map<number, Subscription>();
   readonly #routes = new Map<number, DatagramRoute>();
+  readonly #keyRequests = new Map<number, GroupKeyRequest>();
   readonly #listings = new Listings();
   readonly #closed = Promise.withResolvers<Error | null>();
   readonly #stop = new AbortController();
@@ -212,6 +214,21 @@ export class Link implements AsyncDisposable {
     else this.#routes.set(route.id, route);
     if (this.session) route.connected(this.session, this.#welcome!.epoch);
     return route;
+  }
+
+  /**
+   * Asks for the keys of a multicast group, and is told when they change. The link must be with TLS.
+   *
+   * @internal
+   * @param group its address: `239.255.70.70:7071`
+   * @param onFail told when there will be no other keys
+   */
+  groupKeys(group: string, onFail: (error: Error) => void): GroupKeyRequest {
+    const request = new GroupKeyRequest(this, this.#nextId++, group, onFail);
+    if (this.#ended) request.fail(this.#lostError("get a group's key from", "the link is closed"));
+    else this.#keyRequests.set(request.id, request);
+    if (this.session) request.connected(this.session);
+    return request;
   }
 
   /** The topics that match a pattern. */
@@ -368,6 +385,8 @@ export class Link implements AsyncDisposable {
     this.#subscriptions.clear();
     for (const route of this.#routes.values()) route.fail(error);
     this.#routes.clear();
+    for (const request of this.#keyRequests.values()) request.fail(error);
+    this.#keyRequests.clear();
     this.#listings.fail(error ?? closed);
     this.#closed.resolve(error);
   }
@@ -385,6 +404,7 @@ export class Link implements AsyncDisposable {
     this.publisher.connected(session, welcome);
     for (const subscription of this.#subscriptions.values()) subscription.connected(session, welcome.epoch);
     for (const route of this.#routes.values()) route.connected(session, welcome.epoch);
+    for (const request of this.#keyRequests.values()) request.connected(session);
     connected();
   }
 
@@ -401,6 +421,7 @@ export class Link implements AsyncDisposable {
     else if (kind === FrameType.subscribe) this.#subscriptions.get(request)?.failed(code, why);
     else if (kind === FrameType.datagrams) this.#routes.get(request)?.failed(code, why);
     else if (kind === FrameType.list) this.#listings.failed(request, code, why);
+    else if (kind === FrameType.keys) this.#keyRequests.get(request)?.failed(code, why);
   }
 
   #events(connected: () => void): ClientEvents {
@@ -421,6 +442,7 @@ export class Link implements AsyncDisposable {
       unsubscribed: (id) => subscriptions.get(id)?.left(),
       listed: (values) => this.#listings.listed(values),
       routed: (values) => this.#routes.get(values.subscription)?.routed(values),
+      keysTold: (values) => this.#keyRequests.get(values.request)?.told(values),
       messages: (id: number, reader: FrameReader) => {
         this.#reconnect.useful();
         subscriptions.get(id)?.frame(reader);

@@ -15,6 +15,7 @@ import type { Address, OpenDatagrams } from "./datagram_port.ts";
 import { Driver } from "./driver.ts";
 import { defaultLimits, type ServerLimits } from "./limits.ts";
 import { agent } from "./session.ts";
+import type { KeyedGroup } from "./server_keys.ts";
 import { ServerSession, type Sessions } from "./server_session.ts";
 import { Topics } from "./topics.ts";
 import { type Usage, Usages } from "./usage.ts";
@@ -102,6 +103,7 @@ export class Server implements AsyncDisposable {
   /** What users take, and what addresses do. */
   readonly #users = new Usages();
   readonly #addresses = new Usages();
+  readonly #groups = new Map<string, KeyedGroup>();
   readonly #listeners = new Set<Listener>();
   readonly #ackQueue: AckQueue;
   readonly #hub: DatagramHub | null;
@@ -129,6 +131,7 @@ export class Server implements AsyncDisposable {
       agent,
       ackQueue: this.#ackQueue,
       authority: this.#authority,
+      groups: this.#groups,
       defaultPolicy: Policy[options.lagPolicy ?? "skip"],
       admit: (session) => this.#admit(session),
       released: (session) => this.#released(session),
@@ -169,8 +172,8 @@ export class Server implements AsyncDisposable {
     }
     let session: ServerSession;
     try {
-      const { local: at, user = null } = connection;
-      const peer = { at, address: addressOf(connection), certified: user };
+      const { local: at, user = null, encrypted = false } = connection;
+      const peer = { at, address: addressOf(connection), certified: user, encrypted };
       session = new ServerSession(this.#platform, this.topics, this.#shared, peer);
     } catch {
       // Not even memory for an idle read: there is nobody yet to tell.
@@ -207,6 +210,19 @@ export class Server implements AsyncDisposable {
       if (account !== null) this.#users.get(account.name)?.limit(account.limits, now);
       session.revise(account);
     }
+  }
+
+  /**
+   * Tells the keys of a multicast group to whom may read all that it carries, over connections that are encrypted.
+   *
+   * @param group its address: `239.255.70.70:7071`
+   * @returns what is to be called when the keys have changed
+   */
+  offerKeys(group: string, keyed: KeyedGroup): () => void {
+    this.#groups.set(group, keyed);
+    return () => {
+      for (const session of this.#sessions.keys()) session.keysChanged(group);
+    };
   }
 
   /** Takes note of somebody who was not let in as far as here: that is told, and counted as other ends are. */

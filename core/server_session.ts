@@ -17,6 +17,7 @@ import type { Address } from "./datagram_port.ts";
 import { FrameType, largestFrame } from "./frame.ts";
 import { largestControl, largestHello } from "./limits.ts";
 import { Pattern } from "./pattern.ts";
+import { type KeyedGroup, ServerKeys } from "./server_keys.ts";
 import { ServerDeliveries } from "./server_deliveries.ts";
 import { ServerPublishing } from "./server_publishing.ts";
 import type { RateLimit } from "./rate_limit.ts";
@@ -45,6 +46,8 @@ export interface Sessions {
   readonly hub: DatagramHub | null;
   /** Says who a session is with. */
   readonly authority: Authority;
+  /** The groups whose keys are told, by address. */
+  readonly groups: ReadonlyMap<string, KeyedGroup>;
   /** A session is known. Ends another one of the same id; returns how the last one ended, if that is remembered. */
   admit(session: ServerSession): Rejection | null;
   /** A session ended. */
@@ -63,6 +66,8 @@ export interface Peer {
   readonly address: string;
   /** Who it has proved to be, by its certificate. */
   readonly certified: string | null;
+  /** Whether nobody on the way can read what it is told. */
+  readonly encrypted: boolean;
 }
 
 /** The longest that somebody who owes something is kept waiting before it is let in, in milliseconds. */
@@ -93,6 +98,7 @@ export class ServerSession extends Session implements SubscribingSession {
   #publishing: ServerPublishing | null = null;
   #subscriptions: ServerSubscriptions | null = null;
   #deliveries: ServerDeliveries | null = null;
+  #keys: ServerKeys | null = null;
   #listings: Listing[] = [];
   #draining = false;
   /** When what is being read came; Unix microseconds. */
@@ -171,6 +177,14 @@ export class ServerSession extends Session implements SubscribingSession {
     this.#publishing?.revise();
     this.#subscriptions?.revise();
     this.#deliveries?.revise();
+    this.#keys?.revise();
+    this.stir();
+  }
+
+  /** The keys of a group have changed. */
+  keysChanged(group: string): void {
+    if (this.state !== "open" || this.#keys === null) return;
+    this.#keys.changed(group);
     this.stir();
   }
 
@@ -243,6 +257,10 @@ export class ServerSession extends Session implements SubscribingSession {
         return true;
       case FrameType.list:
         this.#list();
+        return true;
+      case FrameType.keys:
+        this.#keys ??= new ServerKeys(this, this.#sessions.groups, this.#peer.encrypted);
+        this.#keys.ask(this.body);
         return true;
       default:
         return false;

@@ -30,6 +30,8 @@ export class SocketConnection implements Connection {
   readonly local?: Address;
   /** Where the other end is. */
   readonly remote?: Address;
+  /** Whether it is with TLS. */
+  readonly encrypted: boolean;
   /** Who the other end has proved to be. */
   readonly user?: string;
   /** Why it is not to be served. */
@@ -46,6 +48,7 @@ export class SocketConnection implements Connection {
   constructor(socket: Socket, endpoint: string) {
     this.#socket = socket;
     this.#endpoint = endpoint;
+    this.encrypted = endpoint.startsWith("tls:");
     const { localAddr: local, remoteAddr: remote, user, rejected } = socket;
     if (user !== undefined) this.user = user;
     if (rejected !== undefined) this.rejected = rejected;

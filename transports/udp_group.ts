@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { GroupKeys } from "../core/group_keys.ts";
 import { groupId } from "../core/datagram.ts";
 import type { DatagramPort, GroupPorts } from "../core/datagram_port.ts";
 import { sealOf } from "../core/encrypted_seal.ts";
@@ -133,11 +134,11 @@ function largestTaken({ largest }: Group): number {
  * Which datagrams a group's receiver takes.
  *
  * @internal
- * @param key 32 bytes, or `null` for those that are not encrypted
+ * @param key 32 bytes, or keys that change; `null` for those that are not encrypted
  */
 export function receptionOf(
   group: Group,
-  key: Uint8Array | null,
+  key: Uint8Array | GroupKeys | null,
 ): Pick<GroupSubscriptionOptions, "group" | "seal" | "largest"> {
   return {
     group: groupId(platform, group.address),

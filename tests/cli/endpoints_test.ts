@@ -40,8 +40,9 @@ for (const [host, loopback] of Object.entries(hosts)) {
   Deno.test(`${host} ${loopback ? "is" : "is not"} loopback`, () => {
     assertEquals(isLoopback(host), loopback);
     const endpoint = host.includes(":") ? `tcp://[${host}]:1` : `tcp://${host}:1`;
-    requireOpen(endpoint, true);
-    if (loopback) requireOpen(endpoint, false);
-    else assertThrows(() => requireOpen(endpoint, false), UsageError, "is not on loopback");
+    const nobody = { open: false, users: false, certificates: false };
+    requireOpen(endpoint, { ...nobody, open: true });
+    if (loopback) requireOpen(endpoint, nobody);
+    else assertThrows(() => requireOpen(endpoint, nobody), UsageError, "is not on loopback");
   });
 }

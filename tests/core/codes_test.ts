@@ -70,6 +70,7 @@ Deno.test("the numbers are those of the wire: none may ever change", () => {
     requests: 40,
     noDatagrams: 41,
     forbidden: 43,
+    group: 44,
     checksum: 64,
     count: 65,
     messageTooLarge: 66,

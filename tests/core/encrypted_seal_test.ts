@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { checksumSeal, DatagramFlag, datagramHeader, openDatagram, writeDatagramHeader } from "../../core/datagram.ts";
 import { encryptedSeal } from "../../core/encrypted_seal.ts";
+import { GroupKeys } from "../../core/group_keys.ts";
 import { Random, viewOf, VirtualPlatform } from "./fixtures.ts";
 
 const platform = new VirtualPlatform();
@@ -63,4 +64,30 @@ Deno.test("plain datagrams are not taken where a key is set", () => {
   assertEquals(open(bytes), "plain");
   bytes[3]! |= DatagramFlag.encrypted;
   assertEquals(open(bytes), "damaged");
+});
+
+Deno.test("a key is changed without a break: whoever has both reads both, and asks under the one that is used", () => {
+  const [old, next] = [new Random(7).bytes(32), new Random(8).bytes(32)];
+  const [sending, receiving] = [new GroupKeys([old]), new GroupKeys([old])];
+  const [by, to] = [encryptedSeal(platform, sending, "sender"), encryptedSeal(platform, receiving, "receiver")];
+  const reads = (what: string) => assertEquals(open(sealed(1, new Random(2).bytes(16), by).bytes, to), null, what);
+  const asks = (what: string) => assertEquals(open(sealed(1, new Random(9).bytes(16), to).bytes, by), null, what);
+  reads("before");
+  receiving.replace([old.slice(), next.slice()]);
+  reads("the receiver has the new key before it is used");
+  assertEquals(receiving.sealing, old);
+  sending.replace([old, next]);
+  asks("and asks under the old one");
+  sending.use(next);
+  asks("which the sender still takes");
+  reads("the new key is used");
+  assertEquals(receiving.sealing, next);
+  asks("and asked with");
+  sending.replace([next]);
+  receiving.replace([next.slice()]);
+  reads("after");
+  asks("after");
+  const late = encryptedSeal(platform, new GroupKeys([old]), "receiver");
+  assertEquals(open(sealed(1, new Random(2).bytes(16), by).bytes, late), "damaged");
+  assertEquals(open(sealed(1, new Random(9).bytes(16), late).bytes, by), "damaged");
 });

@@ -90,12 +90,18 @@ export class ServerEnd {
       ackQueue: this.#ackQueue,
       hub: null,
       authority: openToEverybody,
+      groups: new Map(),
       admit: () => ended,
       released: () => {},
       penalise: () => {},
       penalised: () => false,
     };
-    return new ServerSession(this.platform, this.topics, sessions, { at: undefined, address: "", certified: null });
+    return new ServerSession(this.platform, this.topics, sessions, {
+      at: undefined,
+      address: "",
+      certified: null,
+      encrypted: false,
+    });
   }
 }
 
@@ -202,6 +208,7 @@ export class ClientEnd {
       unsubscribed: (subscription) => void this.told.push({ name: "UNSUBSCRIBED", values: { subscription } }),
       listed: tell("LISTED"),
       routed: tell("ROUTE"),
+      keysTold: tell("KEY"),
       messages: (subscription) => void this.told.push({ name: "MESSAGES", values: { subscription } }),
       turn: () => {},
       draining: () => void this.told.push({ name: "DRAIN", values: { timeout: 10_000 } }),
