@@ -36,7 +36,9 @@ import { platform } from "./transports/platform.ts";
 import { defaultGroup, openReceiver, parseGroup, receptionOf } from "./transports/udp_group.ts";
 
 export { Batch, type Message } from "./core/batch.ts";
+export { Codec, type CodecName } from "./core/codec.ts";
 export { Code, codeName, codeText } from "./core/codes.ts";
+export type { CompressionCounts, CompressionOptions } from "./core/compression.ts";
 export type { Connection, Dial, Listener, Platform } from "./core/connection.ts";
 export type { Address, Arrived, DatagramPort } from "./core/datagram_port.ts";
 export { ProtocolError, RefusedError, TransportError, UsageError } from "./core/errors.ts";

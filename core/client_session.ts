@@ -4,6 +4,7 @@
  * @module
  */
 
+import { codecFeatures } from "./codec.ts";
 import { Code } from "./codes.ts";
 import type { Platform } from "./connection.ts";
 import * as frames from "./control.ts";
@@ -92,7 +93,7 @@ export class ClientSession extends Session {
     this.#events = events;
     this.mostOutput = mostRequests;
     this.sendPreamble();
-    frames.hello.write(this.output.control, { features: 0, session: id, agent });
+    frames.hello.write(this.output.control, { features: codecFeatures, session: id, agent });
   }
 
   /** Sends a request. */

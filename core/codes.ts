@@ -46,6 +46,7 @@ export const Code = {
   startPoint: 39,
   requests: 40,
   noDatagrams: 41,
+  codec: 42,
 
   // A frame is refused: REFUSE. The session goes on.
   checksum: 64,
@@ -99,6 +100,7 @@ const texts: ReadonlyMap<Code, CodeText> = new Map([
   [Code.startPoint, { name: "start-point", text: "the start point is not one the server knows" }],
   [Code.requests, { name: "requests", text: "the session has too many unanswered requests" }],
   [Code.noDatagrams, { name: "no-datagrams", text: "the server delivers nothing by datagrams" }],
+  [Code.codec, { name: "codec", text: "a topic is compressed by a codec that the subscriber does not know" }],
   [Code.checksum, { name: "checksum", text: "the frame's checksum does not agree with its bytes" }],
   [Code.count, { name: "count", text: "the frame's message count is impossible" }],
   [Code.messageTooLarge, { name: "message-too-large", text: "the message is larger than the server takes" }],

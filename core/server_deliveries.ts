@@ -15,6 +15,7 @@ import { FrameType } from "./frame.ts";
 import { largestDatagram, leastDatagram, mostPatterns } from "./limits.ts";
 import { Pattern } from "./pattern.ts";
 import type { SubscribingSession } from "./server_subscription.ts";
+import type { Topic } from "./topic.ts";
 
 /** What delivers, and from where. */
 export interface DeliveryRoute {
@@ -23,13 +24,16 @@ export interface DeliveryRoute {
   readonly at: Address;
 }
 
+/** What the deliveries of a session need of it. */
+export type DeliveringSession = Pick<SubscribingSession, "control" | "refusal" | "codecs" | "stir">;
+
 /**
  * The deliveries of one session.
  *
  * PAUSE, RESUME and UNSUBSCRIBE may name one that is not: they are for a subscription of the other kind then, or for none.
  */
 export class ServerDeliveries {
-  readonly #session: Pick<SubscribingSession, "control" | "refusal">;
+  readonly #session: DeliveringSession;
   readonly #route: DeliveryRoute | null;
   readonly #defaultPolicy: number;
   readonly #deliveries = new Map<number, Delivery>();
@@ -40,7 +44,7 @@ export class ServerDeliveries {
    * @param defaultPolicy what one gets that asks for {@linkcode Policy.server}
    */
   constructor(
-    session: Pick<SubscribingSession, "control" | "refusal">,
+    session: DeliveringSession,
     route: DeliveryRoute | null,
     defaultPolicy: number,
   ) {
@@ -130,7 +134,14 @@ export class ServerDeliveries {
     // One that falls behind sees it by the numbers of what comes: there is nothing to disconnect.
     const policy = asked === Policy.wait ? Policy.wait : Policy.skip;
     const patterns = request.patterns.map(({ pattern }) => new Pattern(pattern));
-    const delivery = hub.deliver({ at, patterns, largest, since, wait: policy === Policy.wait });
+    const unreadable = hub.topics.unreadable(patterns, this.#session.codecs);
+    if (unreadable !== null) {
+      this.#fail(subscription, Code.codec, unreadable);
+      return;
+    }
+    const wait = policy === Policy.wait;
+    const onEncoded = (topic: Topic) => this.#encoded(subscription, topic);
+    const delivery = hub.deliver({ at, patterns, largest, since, wait, onEncoded });
     if (delivery === null) {
       this.#fail(subscription, Code.noDatagrams, "there is no memory for it");
       return;
@@ -138,6 +149,15 @@ export class ServerDeliveries {
     this.#deliveries.set(subscription, delivery);
     if (this.#finishing) delivery.finish();
     frames.route.write(this.#session.control, { subscription, policy, ...delivery.source });
+  }
+
+  /** A topic begins to have frames that the peer may not be able to read. */
+  #encoded(subscription: number, topic: Topic): void {
+    const why = topic.unreadable(this.#session.codecs);
+    if (why === null) return;
+    this.end(subscription);
+    this.#fail(subscription, Code.codec, why);
+    this.#session.stir();
   }
 
   #fail(request: number, code: Code, why = codeText(code)): void {

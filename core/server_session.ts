@@ -6,6 +6,7 @@
 
 import type { AckQueue } from "./acknowledgements.ts";
 import { noId } from "./bytes.ts";
+import { codecFeatures } from "./codec.ts";
 import { Code } from "./codes.ts";
 import type { Platform } from "./connection.ts";
 import * as frames from "./control.ts";
@@ -61,6 +62,7 @@ export class ServerSession extends Session implements SubscribingSession {
   id = "";
   /** What the peer calls itself. */
   agent = "";
+  codecs = 0;
   turnedAt = 0;
   readonly #topics: Topics;
   readonly #sessions: Sessions;
@@ -258,10 +260,11 @@ export class ServerSession extends Session implements SubscribingSession {
   }
 
   #hello(): void {
-    const { session, agent } = frames.hello.read(this.body);
+    const { features, session, agent } = frames.hello.read(this.body);
     if (session === noId) throw new ProtocolError(Code.protocol, "a session's id is random, not zero");
     this.id = session;
     this.agent = agent;
+    this.codecs = features & codecFeatures;
     const ended = this.#sessions.admit(this);
     if (!this.alive) return;
     const { maxMessage, connectionCredit, idleTimeout } = this.#topics.limits;
@@ -269,7 +272,7 @@ export class ServerSession extends Session implements SubscribingSession {
     this.reader.mostMessages = largestFrame(maxMessage);
     this.opened();
     frames.welcome.write(this.output.control, {
-      features: 0,
+      features: this.codecs,
       epoch: this.#topics.epoch,
       time: this.platform.time(),
       maxMessage,

@@ -21,6 +21,8 @@ const announceSize = 32 * 1024;
 /** What the subscriptions of a session need of it. */
 export interface SubscribingSession {
   readonly platform: Platform;
+  /** The codecs that the peer knows, as features: a frame of another is not sent to it. */
+  readonly codecs: number;
   /** Why there can be no subscription of a number, of whatever kind; `null` when there can. */
   refusal(subscription: number): Code | null;
   /** Puts a source in line for writing. */
@@ -49,6 +51,8 @@ export interface Announcer {
   announceLater(subscription: Subscription): void;
   /** Says whose the next frames are, if that changes. */
   deliver(subscription: Subscription, control: FrameWriter): void;
+  /** Ends a subscription that the peer cannot read. */
+  fail(subscription: Subscription, why: string): void;
 }
 
 /** One topic of one subscription. */
@@ -168,6 +172,11 @@ export class Subscription implements Interest {
   created(topic: Topic): void {
     this.join(topic, 1);
     this.#owner.announceLater(this);
+  }
+
+  encoded(topic: Topic): void {
+    const why = topic.unreadable(this.session.codecs);
+    if (why !== null) this.#owner.fail(this, why);
   }
 
   forgotten(topic: Topic): void {

@@ -79,6 +79,11 @@ export class ServerSubscriptions implements Announcer {
       this.#fail(request.subscription, Code.pattern, error.message);
       return;
     }
+    const unreadable = this.#topics.unreadable(patterns, this.#session.codecs);
+    if (unreadable !== null) {
+      this.#fail(request.subscription, Code.codec, unreadable);
+      return;
+    }
     const asked = request.policy === Policy.server ? this.#defaultPolicy : request.policy;
     const policy = asked === Policy.wait && this.#session.penalised ? Policy.skip : asked;
     const subscription = new Subscription(this, this.#session, request.subscription, patterns, policy);
@@ -94,6 +99,13 @@ export class ServerSubscriptions implements Announcer {
         subscription.gone(topic, sequence, this.#topics.tombstone(topic));
       }
     }
+  }
+
+  /** Ends a subscription that the peer cannot read. */
+  fail(subscription: Subscription, why: string): void {
+    this.unsubscribe(subscription.id);
+    this.#fail(subscription.id, Code.codec, why);
+    this.#session.stir();
   }
 
   /** UNSUBSCRIBE. */

@@ -64,6 +64,7 @@ Deno.test("the numbers are those of the wire: none may ever change", () => {
     startPoint: 39,
     requests: 40,
     noDatagrams: 41,
+    codec: 42,
     checksum: 64,
     count: 65,
     messageTooLarge: 66,
