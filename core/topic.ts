@@ -103,9 +103,9 @@ export class Topic {
   /** Why somebody who knows these codecs, as features, cannot be sent its frames; `null` where that is not so. */
   unreadable(codecs: number): string | null {
     const unknown = this.codecs & ~codecs;
-    return unknown === 0
-      ? null
-      : `topic ${this.name} is compressed by ${codecNames(unknown)}, which the subscriber does not know`;
+    if (unknown === 0) return null;
+    // A long name may be cut off: it stands last.
+    return `the subscriber does not know ${codecNames(unknown)}, by which frames are compressed of topic ${this.name}`;
   }
 
   /** Adds a reader that has everything. */

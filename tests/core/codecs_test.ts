@@ -60,7 +60,7 @@ const failed = (code: string, request = 1, kind: number = FrameType.subscribe, t
   request,
   kind,
   code: Code.codec,
-  why: `topic ${topic} is compressed by ${code}, which the subscriber does not know`,
+  why: `the subscriber does not know ${code}, by which frames are compressed of topic ${topic}`,
 });
 
 Deno.test("the codecs have numbers, names and bits that may never change", () => {
@@ -131,6 +131,16 @@ Deno.test("a topic that begins with a compressed frame is not even announced to 
   for (const peer of [exact, wild]) assertEquals(peer.names(), ["SUBSCRIBED"]);
   await (await publishing(test)).send(deflate);
   for (const peer of [exact, wild]) assertEquals(peer.frames(), [failed("deflate")]);
+});
+
+Deno.test("the reason names the codec, however long the name of the topic is", async () => {
+  await using test = new TestServer();
+  const peer = await greeted(test, 2);
+  await peer.request(subscribe, subscribing);
+  peer.frames();
+  const topic = "x".repeat(255);
+  await (await publishing(test, topic)).send(zstd);
+  assertEquals(peer.named("FAILED").map(({ why }) => why), [failed("zstd", 1, 10, topic).why.slice(0, 255)]);
 });
 
 Deno.test("SUBSCRIBE to a topic that has had compressed frames fails, wherever it is to start, and as long as the topic is", async () => {
@@ -240,7 +250,7 @@ Deno.test("a subscription that fails later ends with the reason, behind what it 
   await subscription.ready;
   const { frame: _, ...values } = failed("zstd");
   await server.peer.send(controlFrame(failedFrame, values));
-  const error = await assertRejects(() => done, RefusedError, "topic a is compressed by zstd");
+  const error = await assertRejects(() => done, RefusedError, "does not know zstd");
   assertEquals([error.code, lines], [Code.codec, ["a 1 1"]]);
   const closed = world.wait(link.close());
   await server.peer.end();

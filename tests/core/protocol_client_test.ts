@@ -191,7 +191,7 @@ Deno.test("a client written from the document reads what is compressed by a code
   const got = read(inflated(await able.expect(1)));
   assertEquals(got, lines.map((payload, index) => ({ topic: id, sequence: index + 1, payload })));
 
-  const why = "topic example/a is compressed by deflate, which the subscriber does not know";
+  const why = "the subscriber does not know deflate, by which frames are compressed of topic example/a";
   for (const from of [0, 1]) {
     // First the subscription that there was, then another that begins with the oldest message.
     if (from === 1) await unable.send(subscribe(from));
