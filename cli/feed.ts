@@ -6,11 +6,12 @@
 
 import { RefusedError, UsageError } from "../core/errors.ts";
 import type { Publisher } from "../core/publisher.ts";
+import { splitterFor } from "./cut.ts";
 import { ExitStatus, Failure } from "./exit.ts";
 import type { Log } from "./log.ts";
 import { Pace } from "./pace.ts";
 import type { Progress } from "./progress.ts";
-import { type InputSource, type PublishOptions, splitterFor } from "./publish.ts";
+import type { InputSource, PublishOptions } from "./publish.ts";
 import { type Input, openInput } from "./stdio.ts";
 import { topicOf } from "./topic_field.ts";
 import { untilAborted } from "./link.ts";
@@ -88,7 +89,7 @@ export class Feed {
   async #wait(signal: AbortSignal): Promise<void> {
     await untilAborted(this.#publisher.ready(), signal);
     if (this.#pace) await this.#pace.wait(signal);
-    this.#progress?.update(this.#publisher.sent, this.#bytes);
+    this.#progress?.update(this.#publisher.sent, this.#bytes, this.#publisher.compressed);
   }
 
   /** Sends one message. Returns `false` where {@linkcode Feed.#wait} comes before the next. */

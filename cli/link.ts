@@ -5,6 +5,7 @@
  */
 
 import { codeName } from "../core/codes.ts";
+import type { CompressionOptions } from "../core/compression.ts";
 import { Link, type LinkEvent } from "../core/link.ts";
 import { dialer } from "../transports/dial.ts";
 import { platform } from "../transports/platform.ts";
@@ -20,6 +21,8 @@ export interface LinkCommand {
   readonly reconnect: boolean;
   /** Whether messages are kept until they are acknowledged. */
   readonly acknowledge?: boolean;
+  /** How frames are compressed; not at all without it. */
+  readonly compress?: CompressionOptions;
   /** For how long a lost connection is tried again, in milliseconds; without it, as long as it takes. */
   readonly giveUpAfter?: number;
 }
@@ -31,7 +34,7 @@ export interface LinkCommand {
  * @throws the signal's reason when it aborts
  */
 export async function openLink(command: LinkCommand, log: Log, signal: AbortSignal): Promise<Link> {
-  const { access, reconnect, acknowledge = true, giveUpAfter } = command;
+  const { access, reconnect, acknowledge = true, compress, giveUpAfter } = command;
   const { server, trust, credentials } = await openAccess(access, log);
   return await new Link(server, {
     dial: dialer(trust),
@@ -42,6 +45,10 @@ export async function openLink(command: LinkCommand, log: Log, signal: AbortSign
     ...(giveUpAfter !== undefined && { giveUpAfter }),
     publisher: {
       acknowledge,
+      ...(compress && { compress }),
+      onUncompressed: () => {
+        log.warn("the server takes no frames that are compressed like this: they go as they are", { server });
+      },
       onRefused: ({ topic, count, code, why }) => {
         log.error(`${formatMessages(count)} refused`, { topic, reason: codeName(code), why });
       },

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { CompressionCounts } from "../core/compression.ts";
+import { formatRatio } from "./compression.ts";
 import { StatusLine, type StatusSurroundings, statusTerminal } from "./status_line.ts";
 import { formatBytes, formatCount } from "./units.ts";
 
@@ -35,8 +37,8 @@ export class Progress implements Disposable {
     this.#moments.push({ at: this.#lastWritten, messages: 0, bytes: 0 });
   }
 
-  /** Takes the totals so far; cheap enough to be called for each batch. */
-  update(messages: number, bytes: number): void {
+  /** Takes the totals so far, and what was compressed of them; cheap enough to be called for each batch. */
+  update(messages: number, bytes: number, compressed: CompressionCounts | null = null): void {
     const now = this.#around.now();
     if (now - this.#lastWritten < updateEvery) return;
     this.#lastWritten = now;
@@ -46,7 +48,8 @@ export class Progress implements Disposable {
     this.#moments.push({ at: now, messages, bytes });
     const rate = formatCount((messages - before.messages) / seconds);
     const byteRate = formatBytes((bytes - before.bytes) / seconds);
-    this.#line.show(`${formatCount(messages)} messages  ${formatBytes(bytes)}  ${rate}/s  ${byteRate}/s`);
+    const ratio = compressed === null ? "" : `  compressed ${formatRatio(compressed)}`;
+    this.#line.show(`${formatCount(messages)} messages  ${formatBytes(bytes)}  ${rate}/s  ${byteRate}/s${ratio}`);
   }
 
   /** Takes the line away, before something else is written; the next update brings it back. */

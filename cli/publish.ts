@@ -5,33 +5,21 @@
  */
 
 import type { Command } from "@commander-js/extra-typings";
+import type { CompressionOptions } from "../core/compression.ts";
 import { UsageError } from "../core/errors.ts";
 import { isReserved, topicFault } from "../core/pattern.ts";
 import type { Publisher } from "../core/publisher.ts";
+import { formatCompression, parseCompression } from "./compression.ts";
+import type { Cut } from "./cut.ts";
 import { type ExitStatus, Failure } from "./exit.ts";
 import { type Access, accessOf, addAccessOptions } from "./access.ts";
 import { Feed } from "./feed.ts";
-import { LineSplitter } from "./lines.ts";
 import { lossOf, openLink, untilAborted } from "./link.ts";
 import { Log, type LogOptions, processSurroundings } from "./log.ts";
 import { addExamples, logOptions, onlyOneOf, type Program, refuseUrl, repeatedOption, valueOption } from "./program.ts";
 import { terminalProgress } from "./progress.ts";
 import { isTerminal, printError } from "./stdio.ts";
-import {
-  ChunkSplitter,
-  DelimitedSplitter,
-  type PassedOver,
-  RawSplitter,
-  type Splitter,
-  type TakeMessage,
-  WholeSplitter,
-} from "./split.ts";
 import { parseCount, parseRate, parseSize } from "./units.ts";
-
-/** How the input is cut into messages. */
-export type Cut =
-  | { readonly by: "lines" | "raw" | "whole" | "delimited" }
-  | { readonly by: "chunk"; readonly size: number };
 
 /** Messages that a file, or stdin, is cut into. */
 export interface InputSource {
@@ -71,6 +59,8 @@ export interface PublishOptions {
   readonly acknowledge: boolean;
   /** Whether a connection that is lost is made again. */
   readonly reconnect: boolean;
+  /** How frames are compressed; not at all without it. */
+  readonly compress?: CompressionOptions;
   /** What is logged. */
   readonly log: LogOptions;
 }
@@ -91,6 +81,7 @@ export function declare(command: Command, program: Program): void {
         "ticks.jsonl",
       ].join(" "),
     ],
+    ["much data over a slow link, compressed where that helps", "journalctl -f | stream publish logs --compress auto"],
     ["a file as one message", "stream publish images/latest picture.png --whole"],
   ]);
   command
@@ -108,6 +99,9 @@ export function declare(command: Command, program: Program): void {
     .addOption(valueOption("--repeat <n>", "send all of it that many times", (text) => parseCount(text)))
     .option("--topic-from <field>", "take each message's topic from that field of its JSON")
     .option("--topic-prefix <text>", "goes before the topic that --topic-from finds")
+    .addOption(
+      valueOption("--compress <codec>", "zstd, deflate or auto, with a level if wanted: zstd:3", parseCompression),
+    )
     .option("--no-ack", "do not wait until the server has every message")
     .option("--no-reconnect", "end with 3 when the connection is lost")
     .action((first, second, given, self) => {
@@ -138,27 +132,12 @@ export function declare(command: Command, program: Program): void {
         // The options are declared while the parser is at work, which then gives them no defaults.
         acknowledge: given.ack !== false,
         reconnect: given.reconnect !== false,
+        ...(given.compress && { compress: given.compress }),
         log: logOptions(self),
       };
       program.start((signal) => run(options, signal));
     });
   addAccessOptions(command);
-}
-
-/** The splitter for a way of cutting; `limit` is the largest message, in bytes. */
-export function splitterFor(cut: Cut, limit: number, take: TakeMessage, passedOver: PassedOver): Splitter {
-  switch (cut.by) {
-    case "lines":
-      return new LineSplitter(limit, take, passedOver);
-    case "raw":
-      return new RawSplitter(limit, take);
-    case "chunk":
-      return new ChunkSplitter(cut.size, take);
-    case "whole":
-      return new WholeSplitter(limit, take, passedOver);
-    case "delimited":
-      return new DelimitedSplitter(limit, take, passedOver);
-  }
 }
 
 function parseDestination(
@@ -267,6 +246,11 @@ export async function run(options: PublishOptions, signal: AbortSignal): Promise
       log.warn("interrupted: not every message is acknowledged", { unacknowledged });
     }
     throw error;
+  }
+  const { compressed } = link.publisher;
+  if (progress !== null && compressed !== null) {
+    progress.clear();
+    printError(`compressed ${formatCompression(compressed)}`);
   }
   return feed.status;
 }

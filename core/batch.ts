@@ -8,11 +8,22 @@ import { readU64 } from "./bytes.ts";
 import { Code } from "./codes.ts";
 import type { Platform } from "./connection.ts";
 import { checkExtension } from "./extension.ts";
-import { at, encodedFlag } from "./frame.ts";
+import { at, encodingOf, isEncoded, largestPayload } from "./frame.ts";
 import type { Segment } from "./segment.ts";
 import { findMessages } from "./payload.ts";
 
-const noView = new DataView(new ArrayBuffer(0));
+const nothing = new Uint8Array(0);
+const noView = new DataView(nothing.buffer);
+
+/** How frames are opened. */
+export interface Opening {
+  /** Expands what is compressed, and computes checksums. */
+  readonly platform: Pick<Platform, "crc32" | "expand">;
+  /** Whether the checksum of each frame is computed. */
+  readonly verify: boolean;
+  /** Bytes of the largest message there may be: nothing is expanded beyond what a frame of it, or of several, may be. */
+  readonly maxMessage: number;
+}
 
 /** One message. Its payload is the receiver's own. */
 export interface Message {
@@ -42,13 +53,18 @@ export class Batch {
   /** How many they are. */
   count = 0;
   /** The memory that their payloads are in. */
-  bytes: Uint8Array = new Uint8Array(0);
+  bytes: Uint8Array = nothing;
   /**
    * The frame that it is made of.
    *
    * @internal
    */
-  readonly frame: { view: DataView; start: number; end: number } = { view: noView, start: 0, end: 0 };
+  readonly frame: { bytes: Uint8Array; view: DataView; start: number; end: number } = {
+    bytes: nothing,
+    view: noView,
+    start: 0,
+    end: 0,
+  };
   #bounds: Uint32Array = new Uint32Array(256);
   #first = 0;
 
@@ -87,17 +103,17 @@ export class Batch {
    *
    * @internal
    * @param floor messages below this sequence are left out
-   * @param platform checks the frame's checksum; `null` leaves it unchecked
    * @returns {@linkcode Code.done}, or why the frame is of no use: the batch is empty then, `sequence` and `count` say
    *   what is missing
    */
-  open(topic: string, segment: Segment, start: number, floor: number, platform: Platform | null = null): Code {
+  open(topic: string, segment: Segment, start: number, floor: number, opening: Opening): Code {
     const { bytes, view } = segment;
     const count = view.getUint16(start + at.count, true);
     const sequence = readU64(view, start + at.sequence);
     const body = start + view.getUint8(start + at.header);
     const payload = body + view.getUint16(start + at.extension, true);
     const end = start + view.getUint32(start + at.length, true);
+    this.frame.bytes = bytes;
     this.frame.view = view;
     this.frame.start = start;
     this.frame.end = end;
@@ -108,12 +124,25 @@ export class Batch {
     this.time = readU64(view, start + at.time);
     this.sequence = sequence + this.#first;
     this.count = count - this.#first;
-    if (platform !== null && platform.crc32(bytes.subarray(body, end)) !== view.getUint32(start + at.checksum, true)) {
-      return Code.corrupt;
+    if (opening.verify) {
+      const checksum = opening.platform.crc32(bytes.subarray(body, end));
+      if (checksum !== view.getUint32(start + at.checksum, true)) return Code.corrupt;
     }
-    const fault = checkExtension(view, body, payload);
+    const encoded = isEncoded(view, start);
+    const fault = checkExtension(view, body, payload, encoded);
     if (fault !== Code.done) return fault;
-    if (view.getUint16(start + at.flags, true) & encodedFlag) return Code.unsupported;
+    if (encoded) return this.#expand(segment, start, payload, end, opening);
     return findMessages(bytes, payload, end, count, this.#bounds) ? Code.done : Code.corrupt;
+  }
+
+  /** Finds the messages of a payload that is encoded: in memory of their own. */
+  #expand({ bytes, view }: Segment, start: number, payload: number, end: number, opening: Opening): Code {
+    const count = view.getUint16(start + at.count, true);
+    const { codec, expanded } = encodingOf(view, start);
+    if (expanded > largestPayload(opening.maxMessage, count)) return Code.corrupt;
+    const plain = opening.platform.expand(codec, bytes.subarray(payload, end), expanded);
+    if (plain === null) return Code.corrupt;
+    this.bytes = plain;
+    return findMessages(plain, 0, expanded, count, this.#bounds) ? Code.done : Code.corrupt;
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { codecFeatures } from "./codec.ts";
 import { Code } from "./codes.ts";
 import type { Platform } from "./connection.ts";
 import * as frames from "./control.ts";
@@ -102,7 +103,8 @@ export class ClientSession extends Session {
     this.#events = events;
     this.mostOutput = mostRequests;
     this.sendPreamble();
-    frames.hello.write(this.output.control, { features: 0, session: id, agent, user: "", secret: "", ...credentials });
+    const nobody = { user: "", secret: "" };
+    frames.hello.write(this.output.control, { features: codecFeatures, session: id, agent, ...nobody, ...credentials });
   }
 
   /** Sends a request. */

@@ -51,6 +51,7 @@ export const Code = {
   startPoint: 39,
   requests: 40,
   noDatagrams: 41,
+  codec: 42,
   forbidden: 43,
   group: 44,
 
@@ -111,6 +112,7 @@ const texts: ReadonlyMap<Code, CodeText> = new Map([
   [Code.startPoint, { name: "start-point", text: "the start point is not one the server knows" }],
   [Code.requests, { name: "requests", text: "the session has too many unanswered requests" }],
   [Code.noDatagrams, { name: "no-datagrams", text: "the server delivers nothing by datagrams" }],
+  [Code.codec, { name: "codec", text: "a topic is compressed by a codec that the subscriber does not know" }],
   [Code.forbidden, { name: "forbidden", text: "the user may not do that" }],
   [Code.group, { name: "group", text: "the server has no key of such a group" }],
   [Code.checksum, { name: "checksum", text: "the frame's checksum does not agree with its bytes" }],

@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { Codec } from "./codec.ts";
 import type { Code } from "./codes.ts";
 import type { Address } from "./datagram_port.ts";
 
@@ -76,13 +77,23 @@ export interface Listener extends Disposable {
 export type Dial = (endpoint: string, signal?: AbortSignal) => Promise<Connection>;
 
 /**
- * What core needs of the platform and may not import: checksums, randomness, time and timers.
+ * What core needs of the platform and may not import: checksums, codecs, randomness, time and timers.
  *
  * `transports/platform.ts` fills it; a test fills it with a seeded source and a virtual clock.
  */
 export interface Platform {
   /** CRC-32 (ISO-HDLC, as in zlib and Ethernet) of `bytes`, continuing from `seed` (0 to begin). */
   crc32(bytes: Uint8Array, seed?: number): number;
+  /** Compresses `bytes` by a codec, at a level of that codec. What comes out may be longer than what went in. */
+  compress(codec: Codec, level: number, bytes: Uint8Array): Uint8Array;
+  /**
+   * Expands what a codec has compressed.
+   *
+   * Never makes more than `length` bytes, whatever is in `bytes`; a codec's own memory is bounded too, by 8 MiB.
+   *
+   * @returns exactly `length` bytes, or `null` where `bytes` are broken, or make more, or less
+   */
+  expand(codec: Codec, bytes: Uint8Array, length: number): Uint8Array | null;
   /** HMAC-SHA-256 (RFC 2104) of `bytes`: 32 bytes. */
   mac(key: Uint8Array, bytes: Uint8Array): Uint8Array;
   /** HKDF-SHA-256 (RFC 5869): `length` bytes made from a key, which only who has it can make. */

@@ -113,7 +113,10 @@ export const declared = control("declared", {
   last: "u64",
 });
 
-/** A request failed. `kind` is its frame type; for SUBSCRIBE, `request` is the subscription. */
+/**
+ * A request failed. `kind` is its frame type; for SUBSCRIBE and DATAGRAMS, `request` is the subscription, which may have been
+ * confirmed before: one that the client cannot expand is ended like this.
+ */
 export const failed = control("failed", { request: "u32", kind: "u8", code: "u16", why: "text" });
 
 /** Of each topic, the number up to which everything was appended, or refused in a frame before this. */

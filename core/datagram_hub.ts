@@ -14,6 +14,7 @@ import { GroupSender } from "./group_sender.ts";
 import { GroupTransmitter } from "./group_transmitter.ts";
 import type { Pattern } from "./pattern.ts";
 import { SharedPort } from "./shared_port.ts";
+import type { Topic } from "./topic.ts";
 import type { Topics } from "./topics.ts";
 
 /** Bytes that one delivery takes besides its largest datagram: nearly all for where what it has sent stands in the logs. */
@@ -30,6 +31,8 @@ export interface DeliveryOptions {
   readonly since: number;
   /** Whether publishers are held rather than that retention overtakes it. */
   readonly wait: boolean;
+  /** Told of a topic that begins to have frames of another codec. */
+  readonly onEncoded: (topic: Topic) => void;
 }
 
 /** Where a delivery comes from: what its subscriber is told. */
@@ -119,8 +122,8 @@ export interface HubOptions {
 
 /** The deliveries of one server: from each address that subscribers are connected to, over one port of its own. */
 export class DatagramHub implements Disposable {
+  readonly topics: Topics;
   readonly #platform: Platform;
-  readonly #topics: Topics;
   readonly #options: HubOptions;
   /** By address. They stay open: who connects again finds its port again. */
   readonly #ports = new Map<string, SharedPort>();
@@ -128,7 +131,7 @@ export class DatagramHub implements Disposable {
 
   constructor(platform: Platform, topics: Topics, options: HubOptions) {
     this.#platform = platform;
-    this.#topics = topics;
+    this.topics = topics;
     this.#options = options;
   }
 
@@ -140,7 +143,7 @@ export class DatagramHub implements Disposable {
    */
   deliver({ at, ...wanted }: DeliveryOptions): Delivery | null {
     const port = this.#portAt(at);
-    const { inputs } = this.#topics;
+    const { inputs } = this.topics;
     const memory = deliveryMemory + wanted.largest;
     if (!inputs.reserve(memory)) return null;
     const group = this.#nextGroup++;
@@ -148,9 +151,9 @@ export class DatagramHub implements Disposable {
     const seal = checksumSeal(this.#platform);
     const rate = this.#options.rate(at);
     const options = { group, session, ...wanted, rate, unicast: true };
-    const sender = new GroupSender<Address>(this.#platform, this.#topics, seal, options);
+    const sender = new GroupSender<Address>(this.#platform, this.topics, seal, options);
     const transmitter = new GroupTransmitter(this.#platform, sender, port.part(group), []);
-    const source = { port: port.address.port, group, session: hex(session), ordinal: this.#topics.ordinal };
+    const source = { port: port.address.port, group, session: hex(session), ordinal: this.topics.ordinal };
     const release = () => inputs.release(memory);
     return new Delivery(source, sender, transmitter, release, (error) => this.#options.onBug(at, error));
   }

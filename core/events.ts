@@ -6,7 +6,7 @@
  * @module
  */
 
-import { Batch, type Message } from "./batch.ts";
+import { Batch, type Message, type Opening } from "./batch.ts";
 import { Code, codeName } from "./codes.ts";
 import type { Platform } from "./connection.ts";
 import type { Gap, Inbox, Restarted, Run } from "./inbox.ts";
@@ -47,10 +47,8 @@ export class GapError extends Error {
 }
 
 /** What is read, and how its end is known. */
-export interface Readable {
+export interface Readable extends Opening {
   readonly inbox: Inbox;
-  /** Computes the checksum of each frame; `null` where that is not asked for. */
-  readonly platform: Platform | null;
   /** The owner has left: nothing more is read. */
   readonly left: boolean;
   /** Nothing more will come. */
@@ -122,7 +120,7 @@ class EventReader {
     const batch = this.#batch;
     const start = this.#start = this.#offset;
     this.#offset += segment.lengthAt(start);
-    const code = batch.open(topic, segment, start, floor, this.source.platform);
+    const code = batch.open(topic, segment, start, floor, this.source);
     if (code === Code.done) return batch;
     const { sequence: first, count } = batch;
     return gapEvent({ kind: "gap", topic, first, last: first + count - 1, code });

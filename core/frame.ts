@@ -16,11 +16,12 @@
  */
 
 import type { Platform } from "./connection.ts";
-import { largestBatch, largestExtension, largestSequence } from "./limits.ts";
+import { largestBatch, largestExtension, largestMessage, largestSequence } from "./limits.ts";
 import { varintLength } from "./payload.ts";
+import type { Codec } from "./codec.ts";
 import { Code } from "./codes.ts";
 import { readU64, writeU64 } from "./bytes.ts";
-import { checkExtension } from "./extension.ts";
+import { checkExtension, readCodecEntry } from "./extension.ts";
 
 /** Frame types. A receiver passes over an unknown type that has {@linkcode optionalFrame}, and closes on another. */
 export const FrameType = {
@@ -91,6 +92,21 @@ export function usefulFrame(maxMessage: number): number {
   return Math.min(largestBatch, messagesHeader + varintLength(maxMessage) + maxMessage);
 }
 
+/** The largest payload of a frame, expanded: of one message, or of a batch, whose size bounds each message in it. */
+export function largestPayload(maxMessage: number, count: number): number {
+  return count > 1 ? usefulFrame(maxMessage) - messagesHeader : varintLength(maxMessage) + maxMessage;
+}
+
+/** Whether the payload of a frame of messages is encoded. */
+export function isEncoded(view: DataView, start: number): boolean {
+  return (view.getUint16(start + at.flags, true) & encodedFlag) !== 0;
+}
+
+/** The codec and the expanded length of an encoded frame whose extension is in order. */
+export function encodingOf(view: DataView, start: number): { codec: Codec; expanded: number } {
+  return readCodecEntry(view, start + view.getUint8(start + at.header));
+}
+
 /**
  * Whether the lengths inside a frame of messages agree with each other.
  *
@@ -105,23 +121,45 @@ export function messagesAgree(view: DataView, start: number, length: number): bo
 /**
  * What is wrong with a frame of messages that a publisher sent, or {@linkcode Code.done} if nothing is.
  *
- * Checked once, on receipt: checksum, count, and that no extension which must be understood is unknown.
- * The messages inside are the subscriber's to check. The lengths agree already: {@linkcode messagesAgree}.
+ * Checked once, on receipt: checksum, count, size, and that no extension which must be understood is unknown. Nothing is
+ * expanded: the messages inside are the subscriber's to check. The lengths agree already: {@linkcode messagesAgree}.
+ *
+ * @param maxMessage bytes of the largest message
  */
-export function faultOf(platform: Platform, bytes: Uint8Array, view: DataView, start: number, length: number): Code {
+export function faultOf(
+  platform: Pick<Platform, "crc32">,
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  length: number,
+  maxMessage: number = largestMessage,
+): Code {
   const count = view.getUint16(start + at.count, true);
   const payload = view.getUint32(start + at.payload, true);
   const body = start + view.getUint8(start + at.header);
   if (count === 0) return Code.count;
-  if (view.getUint16(start + at.flags, true) & encodedFlag) return Code.unsupported;
-  if (payload < count) return Code.count;
+  const encoded = isEncoded(view, start);
+  if (!encoded && payload < count) return Code.count;
   if (platform.crc32(bytes.subarray(body, start + length)) !== view.getUint32(start + at.checksum, true)) {
     return Code.checksum;
   }
   const number = readU64(view, start + at.number);
   if (number < 1 || number + count > largestSequence) return Code.number;
   const extension = view.getUint16(start + at.extension, true);
-  return extension === 0 ? Code.done : checkExtension(view, body, body + extension);
+  if (extension > 0 || encoded) {
+    const fault = checkExtension(view, body, body + extension, encoded);
+    if (fault !== Code.done) return fault;
+  }
+  const most = largestPayload(maxMessage, count);
+  if (payload > most) return Code.messageTooLarge;
+  return encoded ? expansionFault(view, start, count, most) : Code.done;
+}
+
+/** What is wrong with the length that an encoded frame says its payload has expanded. */
+function expansionFault(view: DataView, start: number, count: number, most: number): Code {
+  const { expanded } = encodingOf(view, start);
+  if (expanded < count) return Code.count;
+  return expanded > most ? Code.messageTooLarge : Code.done;
 }
 
 /** Stamps a frame in place with its first sequence and the server's time. */

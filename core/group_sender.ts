@@ -78,6 +78,8 @@ export interface GroupSenderOptions {
   readonly since?: number;
   /** Told of messages that were not sent, since retention was faster than the rate. */
   readonly onLagged?: (topic: string, first: number, last: number) => void;
+  /** Told of a topic that begins to have frames of another codec. */
+  readonly onEncoded?: (topic: Topic) => void;
 }
 
 /** What was done, in number. */
@@ -176,6 +178,10 @@ export class GroupSender<A extends { readonly text: string }> implements Interes
 
   created(topic: Topic): void {
     this.#join(topic, 1);
+  }
+
+  encoded(topic: Topic): void {
+    this.#options.onEncoded?.(topic);
   }
 
   forgotten(topic: Topic): void {

@@ -197,7 +197,9 @@ export class GroupSubscription implements AsyncIterable<Message>, AsyncDisposabl
     const self = this;
     return {
       inbox: self.#inbox.inbox,
-      platform: null,
+      platform: self.#platform,
+      verify: false,
+      maxMessage: largestMessage,
       get left() {
         return self.#left;
       },

@@ -9,9 +9,10 @@
  */
 
 import { readU64, writeU64 } from "./bytes.ts";
+import type { Compressor } from "./compression.ts";
 import type { Platform } from "./connection.ts";
 import type { Slice } from "./cursor.ts";
-import { at, FrameType, messagesHeader, writePrefix } from "./frame.ts";
+import { at, encodedFlag, FrameType, messagesHeader, writePrefix } from "./frame.ts";
 import { largestBatch, mostMessages } from "./limits.ts";
 import { type Flight, grownFrame } from "./flight.ts";
 import type { Source, TakeOutcome } from "./output.ts";
@@ -26,6 +27,8 @@ const largestSegment = 256 * 1024;
 export class ConnectionCredit {
   limit = 0;
   used = 0;
+  /** What the outboxes keep, written or not. */
+  kept = 0;
   /** Whether an outbox had something to write and no credit, of its topic or of the connection. Unset by who looks at it. */
   exhausted = false;
   /** What the connection has in flight; `null` while there is none, or where frames need not grow. */
@@ -43,6 +46,7 @@ export class Outbox implements Source {
   readonly #platform: Platform;
   readonly #pool: SegmentPool;
   readonly #credit: ConnectionCredit;
+  readonly #compressor: Compressor | null;
   /** Segments with frames that are not acknowledged, oldest first. */
   #segments: Segment[] = [];
   /** The last of them, which grows: one look for each message rather than three. */
@@ -66,19 +70,24 @@ export class Outbox implements Source {
   /** The size of the newest segment: a topic that was busy does not begin from the smallest again. */
   #lastSize = 0;
 
-  /** @param largestFrame of a batch, until the server says it with the declaration: messages may come before that */
+  /**
+   * @param largestFrame of a batch, until the server says it with the declaration: messages may come before that
+   * @param compressor compresses each frame when it is closed; `null` where they go as they are
+   */
   constructor(
     topic: string,
     platform: Platform,
     pool: SegmentPool,
     credit: ConnectionCredit,
     largestFrame: number = largestBatch,
+    compressor: Compressor | null = null,
   ) {
     this.topic = topic;
     this.#platform = platform;
     this.#pool = pool;
     this.#credit = credit;
     this.#largestFrame = largestFrame;
+    this.#compressor = compressor;
   }
 
   /** Bytes that it keeps: written or not, but not acknowledged. */
@@ -126,7 +135,7 @@ export class Outbox implements Source {
     segment.end = offset + length;
     this.#openCount++;
     this.#nextNumber++;
-    this.#bytes += size;
+    this.#keep(size);
     return true;
   }
 
@@ -207,7 +216,7 @@ export class Outbox implements Source {
         this.#sentOffset += length;
       }
       this.#ackedOffset += length;
-      this.#bytes -= length;
+      this.#keep(-length);
       this.#ackedNumber = last;
       if (this.#ackedOffset === segment.end) this.#dropFirst();
     }
@@ -221,7 +230,8 @@ export class Outbox implements Source {
     this.#segments = [];
     this.#last = null;
     this.#open = -1;
-    this.#bytes = this.#ackedOffset = this.#sentOffset = 0;
+    this.#keep(-this.#bytes);
+    this.#ackedOffset = this.#sentOffset = 0;
     this.#ackedNumber = this.#nextNumber - 1;
     return pending;
   }
@@ -271,7 +281,7 @@ export class Outbox implements Source {
     this.#open = segment.end;
     this.#openCount = 0;
     segment.end += messagesHeader;
-    this.#bytes += messagesHeader;
+    this.#keep(messagesHeader);
     return segment;
   }
 
@@ -298,21 +308,34 @@ export class Outbox implements Source {
     return fresh;
   }
 
-  /** Completes the header of the open frame. */
+  /** Completes the open frame: compresses it, and fills its header. */
   #close(): void {
-    const { bytes, view, end } = this.#last!;
+    const segment = this.#last!;
     const start = this.#open;
     const body = start + messagesHeader;
-    writePrefix(view, start, end - start, FrameType.messages, messagesHeader);
+    let extension = 0;
+    if (this.#compressor !== null) {
+      const before = segment.end;
+      extension = this.#compressor.compress(segment, body);
+      this.#keep(segment.end - before);
+    }
+    const { bytes, view, end } = segment;
+    writePrefix(view, start, end - start, FrameType.messages, messagesHeader, extension > 0 ? encodedFlag : 0);
     view.setUint16(start + at.count, this.#openCount, true);
-    view.setUint16(start + at.extension, 0, true);
+    view.setUint16(start + at.extension, extension, true);
     writeU64(view, start + at.sequence, 0);
     writeU64(view, start + at.time, 0);
     writeU64(view, start + at.number, this.#nextNumber - this.#openCount);
-    view.setUint32(start + at.payload, end - body, true);
+    view.setUint32(start + at.payload, end - body - extension, true);
     view.setUint32(start + at.checksum, this.#platform.crc32(bytes.subarray(body, end)), true);
     this.#open = -1;
     this.#openCount = 0;
+  }
+
+  /** Keeps so many bytes more. */
+  #keep(bytes: number): void {
+    this.#bytes += bytes;
+    this.#credit.kept += bytes;
   }
 
   /** Lets the first segment go, or begins it anew when it is the only one. Returns whether there is another. */

@@ -6,6 +6,7 @@
 
 import type { ClientSession, ValuesOf, Welcome } from "./client_session.ts";
 import { Code, codeText } from "./codes.ts";
+import { Compression, type CompressionCounts, type CompressionOptions, Compressor } from "./compression.ts";
 import type { Platform } from "./connection.ts";
 import { declare, type declared as declaredFrame, type refuse as refuseFrame } from "./control.ts";
 import { RefusedError, UsageError } from "./errors.ts";
@@ -46,6 +47,10 @@ export interface PublisherOptions {
   readonly onRefused?: (refusal: Refusal) => void;
   /** Told when messages were sent again to a server that does not remember which of them it had. */
   readonly onPossibleDuplicates?: (topic: string, count: number) => void;
+  /** How frames are compressed; not at all unless given. */
+  readonly compress?: CompressionOptions;
+  /** Told once, when the server takes no frames that are compressed as was asked for: they go as they are. */
+  readonly onUncompressed?: () => void;
 }
 
 /**
@@ -57,6 +62,7 @@ export class Publisher {
   readonly #pool: SegmentPool;
   readonly #options: PublisherOptions;
   readonly #credit = new ConnectionCredit();
+  readonly #compression: Compression | null;
   readonly #targets = new Map<string, Target>();
   readonly #byId = new Map<number, Target>();
   readonly #requests = new Map<number, Target>();
@@ -65,7 +71,8 @@ export class Publisher {
   #holding = false;
   #nextRequest = 1;
   #maxMessage = 0;
-  #bytes = 0;
+  /** Whether somebody was told that what is sent is not compressed. */
+  #toldUncompressed = false;
   #highWater = highWater;
   #sent = 0;
   #settled = 0;
@@ -83,11 +90,13 @@ export class Publisher {
    * Made by a link.
    *
    * @internal
+   * @throws {UsageError} for a level of compression that there is not
    */
   constructor(platform: Platform, pool: SegmentPool, options: PublisherOptions) {
     this.#platform = platform;
     this.#pool = pool;
     this.#options = options;
+    this.#compression = options.compress === undefined ? null : new Compression(platform, options.compress);
   }
 
   /** Messages given to it. */
@@ -103,6 +112,11 @@ export class Publisher {
   /** Messages that the server refused. */
   get refused(): number {
     return this.#refused;
+  }
+
+  /** What was compressed so far; `null` where that was not asked for. */
+  get compressed(): CompressionCounts | null {
+    return this.#compression;
   }
 
   /** The largest message that the server takes, in bytes. */
@@ -122,7 +136,7 @@ export class Publisher {
   send(topic: string, payload: Uint8Array, start = 0, end: number = payload.length): boolean {
     const target = topic === this.#lastTopic ? this.#last! : this.#target(topic);
     this.#push(target, payload, start, end);
-    return this.#bytes < this.#highWater;
+    return this.#credit.kept < this.#highWater;
   }
 
   /**
@@ -142,14 +156,14 @@ export class Publisher {
     };
     // Where there is room it is taken at once. Else the calls wait in line: order is that of the calls, and each takes
     // its room before the next is asked.
-    if (this.#error || (this.#bytes < this.#highWater && this.#line.length === 0)) await push();
+    if (this.#error || (this.#credit.kept < this.#highWater && this.#line.length === 0)) await push();
     else await this.#inLine(push);
   }
 
   /** Waits until there is room for more. */
   ready(): Promise<void> {
     if (this.#error) return Promise.reject(this.#error);
-    if (this.#bytes < this.#highWater) return Promise.resolve();
+    if (this.#credit.kept < this.#highWater) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#readyWaiters.push({ number: 0, resolve, reject });
       this.#session?.hurry();
@@ -183,6 +197,10 @@ export class Publisher {
     this.#maxMessage = welcome.maxMessage;
     this.#credit.limit = welcome.connectionCredit;
     this.#credit.flight = session.flight;
+    if (this.#compression?.granted(welcome.features) === false && !this.#toldUncompressed) {
+      this.#toldUncompressed = true;
+      this.#options.onUncompressed?.();
+    }
     for (const target of this.#targets.values()) {
       if (target.pending > 0) this.#declare(target);
     }
@@ -233,9 +251,9 @@ export class Publisher {
     this.#requests.delete(values.request);
     target.declaring = false;
     this.#byId.set(values.topic, target);
-    const { pending, bytes } = target;
+    const { pending } = target;
     target.declared(values.topic, values.credit, values.largestFrame, values.last);
-    this.#settle(target, pending, bytes);
+    this.#settle(target, pending);
     target.settle();
     if (values.known === 0 && target.unconfirmed > 0) {
       this.#options.onPossibleDuplicates?.(target.topic, target.unconfirmed);
@@ -268,9 +286,9 @@ export class Publisher {
   acknowledged(id: number, number: number): void {
     const target = this.#byId.get(id);
     if (!target) return;
-    const { pending, bytes } = target;
+    const { pending } = target;
     target.acknowledge(number);
-    this.#settle(target, pending, bytes);
+    this.#settle(target, pending);
     target.settle();
     if (target.unsent) this.#queue(target);
   }
@@ -311,7 +329,7 @@ export class Publisher {
       for (const outbox of again) this.#queue(this.#byId.get(outbox.id)!);
     }
     if (this.#line.length > 0) this.#admit();
-    if (this.#readyWaiters.length > 0 && this.#bytes < this.#highWater / 2) {
+    if (this.#readyWaiters.length > 0 && this.#credit.kept < this.#highWater / 2) {
       for (const waiter of this.#readyWaiters.splice(0)) waiter.resolve();
     }
     if (this.#flushWaiters.length > 0 && this.pending === 0 && this.#line.length === 0) this.#resolveFlush();
@@ -353,7 +371,7 @@ export class Publisher {
 
   #admit(): void {
     let done = 0;
-    while (done < this.#line.length && this.#bytes < this.#highWater) this.#line[done++]!.resolve();
+    while (done < this.#line.length && this.#credit.kept < this.#highWater) this.#line[done++]!.resolve();
     this.#line.splice(0, done);
   }
 
@@ -374,7 +392,9 @@ export class Publisher {
           "for example: sensors/kitchen/temp",
         );
       }
-      target = new Target(topic, this.#platform, this.#pool, this.#credit, usefulFrame(this.#maxMessage));
+      const compressor = this.#compression && new Compressor(this.#compression);
+      const largestFrame = usefulFrame(this.#maxMessage);
+      target = new Target(topic, this.#platform, this.#pool, this.#credit, largestFrame, compressor);
       this.#targets.set(topic, target);
       this.#highWater = Math.min(highestWater, highWater + this.#targets.size * topicWater);
     }
@@ -390,14 +410,12 @@ export class Publisher {
       const why = `it has ${end - start} bytes, the server takes at most ${this.#maxMessage} (serve --max-message)`;
       throw new RefusedError(`publish a message to ${target.topic}`, Code.messageTooLarge, why);
     }
-    const before = target.bytes;
     if (!target.push(payload, start, end)) {
       throw new UsageError(
-        `cannot publish to ${target.topic}: ${this.#bytes} bytes wait to be sent`,
+        `cannot publish to ${target.topic}: ${this.#credit.kept} bytes wait to be sent`,
         "wait for ready() when send() returns false",
       );
     }
-    this.#bytes += target.bytes - before;
     this.#sent++;
     if (target.id !== 0) this.#queue(target);
     else if (!target.declaring && this.#session !== null && !this.#holding) this.#declare(target);
@@ -419,16 +437,15 @@ export class Publisher {
   }
 
   /** Counts what an outbox has less than before. */
-  #settle(outbox: Outbox, pending: number, bytes: number): void {
+  #settle(outbox: Outbox, pending: number): void {
     this.#settled += pending - outbox.pending;
-    this.#bytes += outbox.bytes - bytes;
   }
 
   /** Forgets what is in an outbox. */
   #clear(outbox: Outbox): void {
-    const { pending, bytes } = outbox;
+    const { pending } = outbox;
     outbox.clear();
-    this.#settle(outbox, pending, bytes);
+    this.#settle(outbox, pending);
   }
 
   #count(refusal: Refusal, error: RefusedError): void {

@@ -84,9 +84,9 @@ export class RepairedTopic {
   }
 
   /** The link brought a frame. */
-  brought({ sequence, count, bytes, frame }: Batch): void {
+  brought({ sequence, count, frame }: Batch): void {
     const next = sequence + count;
-    if (next > this.next) this.#give(bytes, frame.view, frame.start, frame.end, next, sequence);
+    if (next > this.next) this.#give(frame.bytes, frame.view, frame.start, frame.end, next, sequence);
   }
 
   /** Gives on what was held and is next. Returns whether it is up to date by that. */

@@ -215,6 +215,7 @@ export class Server implements AsyncDisposable {
   /**
    * Tells the keys of a multicast group to whom may read all that it carries, over connections that are encrypted.
    *
+   * @internal
    * @param group its address: `239.255.70.70:7071`
    * @returns what is to be called when the keys have changed
    */

@@ -16,6 +16,7 @@ import { FrameType } from "./frame.ts";
 import { largestDatagram, leastDatagram, mostPatterns } from "./limits.ts";
 import { Pattern } from "./pattern.ts";
 import type { SubscribingSession } from "./server_subscription.ts";
+import type { Topic } from "./topic.ts";
 
 /** What delivers, and from where. */
 export interface DeliveryRoute {
@@ -24,13 +25,16 @@ export interface DeliveryRoute {
   readonly at: Address;
 }
 
+/** What the deliveries of a session need of it. */
+export type DeliveringSession = Pick<SubscribingSession, "account" | "control" | "refusal" | "codecs" | "stir">;
+
 /**
  * The deliveries of one session.
  *
  * PAUSE, RESUME and UNSUBSCRIBE may name one that is not: they are for a subscription of the other kind then, or for none.
  */
 export class ServerDeliveries {
-  readonly #session: Pick<SubscribingSession, "account" | "control" | "refusal">;
+  readonly #session: DeliveringSession;
   readonly #route: DeliveryRoute | null;
   readonly #defaultPolicy: number;
   readonly #deliveries = new Map<number, Delivery>();
@@ -41,7 +45,7 @@ export class ServerDeliveries {
    * @param defaultPolicy what one gets that asks for {@linkcode Policy.server}
    */
   constructor(
-    session: Pick<SubscribingSession, "account" | "control" | "refusal">,
+    session: DeliveringSession,
     route: DeliveryRoute | null,
     defaultPolicy: number,
   ) {
@@ -140,13 +144,18 @@ export class ServerDeliveries {
     const policy = asked === Policy.wait ? Policy.wait : Policy.skip;
     const patterns = request.patterns.map(({ pattern }) => new Pattern(pattern));
     if (!this.#permitted(patterns)) {
-      const why = `${this.#session.account.name} may not read all that ${
-        patterns.map(({ text }) => text).join(" ")
-      } matches`;
-      this.#fail(subscription, Code.forbidden, why);
+      const asked = patterns.map(({ text }) => text).join(" ");
+      this.#fail(subscription, Code.forbidden, `${this.#session.account.name} may not read all that ${asked} matches`);
       return;
     }
-    const delivery = hub.deliver({ at, patterns, largest, since, wait: policy === Policy.wait });
+    const unreadable = hub.topics.unreadable(patterns, this.#session.codecs);
+    if (unreadable !== null) {
+      this.#fail(subscription, Code.codec, unreadable);
+      return;
+    }
+    const wait = policy === Policy.wait;
+    const onEncoded = (topic: Topic) => this.#encoded(subscription, topic);
+    const delivery = hub.deliver({ at, patterns, largest, since, wait, onEncoded });
     if (delivery === null) {
       this.#fail(subscription, Code.noDatagrams, "there is no memory for it");
       return;
@@ -159,6 +168,15 @@ export class ServerDeliveries {
   /** A delivery is not looked at topic by topic: all of it may be read, or none. */
   #permitted(patterns: readonly Pattern[]): boolean {
     return this.#session.account.permissions.mayReadAll(patterns);
+  }
+
+  /** A topic begins to have frames that the peer may not be able to read. */
+  #encoded(subscription: number, topic: Topic): void {
+    const why = topic.unreadable(this.#session.codecs);
+    if (why === null) return;
+    this.end(subscription);
+    this.#fail(subscription, Code.codec, why);
+    this.#session.stir();
   }
 
   #fail(request: number, code: Code, why = codeText(code)): void {

@@ -12,11 +12,10 @@ import { Code, codeText } from "./codes.ts";
 import type { Platform } from "./connection.ts";
 import { declare, declared, failed, refuse, undeclare } from "./control.ts";
 import { ProtocolError } from "./errors.ts";
-import { at, faultOf, FrameType, messagesAgree, messagesHeader, usefulFrame } from "./frame.ts";
+import { at, encodingOf, faultOf, FrameType, isEncoded, messagesAgree, usefulFrame } from "./frame.ts";
 import type { FrameReader } from "./frame_reader.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import { largestSequence } from "./limits.ts";
-import { varintLength } from "./payload.ts";
 import type { RateLimit } from "./rate_limit.ts";
 import type { Segment } from "./segment.ts";
 import type { Held, PublisherNumbers, Topic } from "./topic.ts";
@@ -215,7 +214,9 @@ export class ServerPublishing {
     const number = readU64(view, start + at.number);
     const count = view.getUint16(start + at.count, true);
     const lastNumber = number + count - 1;
-    let code = declaration.forbidden ? Code.forbidden : this.#faultOf(segment, start, length, count);
+    let code = declaration.forbidden
+      ? Code.forbidden
+      : faultOf(this.#platform, bytes, view, start, length, this.#session.maxMessage);
     if (code === Code.done && lastNumber > numbers.last) {
       if (number <= numbers.last) {
         code = Code.number;
@@ -226,6 +227,7 @@ export class ServerPublishing {
           outcome = topic.append(bytes, start, length, count, time, this.#topics.limits.connectionCredit);
         }
         if (outcome !== "appended") return false;
+        if (isEncoded(view, start)) this.#topics.encoded(topic, encodingOf(view, start).codec);
         if (topic.ordinal === 0) this.#topics.create(topic);
       }
     }
@@ -252,16 +254,6 @@ export class ServerPublishing {
       const time = rate.take(now, bytes, messages);
       if (time > now) this.acknowledgements.holdUntil(time);
     }
-  }
-
-  #faultOf(segment: Segment, start: number, length: number, count: number): Code {
-    const { maxMessage } = this.#session;
-    const code = faultOf(this.#platform, segment.bytes, segment.view, start, length);
-    if (code !== Code.done) return code;
-    const payload = segment.view.getUint32(start + at.payload, true);
-    // A batch is not looked into; that it is no larger than a batch may be bounds each of its messages.
-    const most = count > 1 ? usefulFrame(maxMessage) - messagesHeader : varintLength(maxMessage) + maxMessage;
-    return payload > most ? Code.messageTooLarge : Code.done;
   }
 
   #hold(declaration: Declaration, segment: Segment, start: number, length: number): void {

@@ -8,6 +8,7 @@ import { type Account, everybody } from "./account.ts";
 import type { AckQueue } from "./acknowledgements.ts";
 import type { Answer, Authority } from "./authority.ts";
 import { noId } from "./bytes.ts";
+import { codecFeatures } from "./codec.ts";
 import { Code, codeText } from "./codes.ts";
 import type { Platform, Rejection } from "./connection.ts";
 import * as frames from "./control.ts";
@@ -89,7 +90,11 @@ export class ServerSession extends Session implements SubscribingSession {
   account: Account = everybody;
   /** What the user, and the address, take of the server: this session adds to it. */
   readonly usages: Usage[] = [];
+  codecs = 0;
   turnedAt = 0;
+  rates: readonly RateLimit[] = [];
+  maxMessage: number;
+  topicCredit: number;
   readonly #topics: Topics;
   readonly #sessions: Sessions;
   readonly #peer: Peer;
@@ -103,13 +108,16 @@ export class ServerSession extends Session implements SubscribingSession {
   #draining = false;
   /** When what is being read came; Unix microseconds. */
   #receivedTime = 0;
-  #rates: readonly RateLimit[] = [];
+  #connectionCredit: number;
 
   constructor(platform: Platform, topics: Topics, sessions: Sessions, peer: Peer) {
     super(platform, topics.pool, topics.inputs, topics.limits);
     this.#topics = topics;
     this.#sessions = sessions;
     this.#peer = peer;
+    this.maxMessage = topics.limits.maxMessage;
+    this.topicCredit = topics.limits.topicCredit;
+    this.#connectionCredit = topics.limits.connectionCredit;
     this.reader.mostControl = largestHello;
   }
 
@@ -153,18 +161,6 @@ export class ServerSession extends Session implements SubscribingSession {
     return this.#sessions.penalised(this.id);
   }
 
-  get maxMessage(): number {
-    return Math.min(this.#topics.limits.maxMessage, ...this.usages.map(({ limits }) => limits.maxMessage));
-  }
-
-  get topicCredit(): number {
-    return Math.min(this.#topics.limits.topicCredit, this.#burst);
-  }
-
-  get rates(): readonly RateLimit[] {
-    return this.#rates;
-  }
-
   /** The account has changed; `null` where the user may not be here any more. */
   revise(account: Account | null): void {
     if (!this.alive || this.id === "" || account === this.account) return;
@@ -188,9 +184,17 @@ export class ServerSession extends Session implements SubscribingSession {
     this.stir();
   }
 
-  /** What limits its {@linkcode usages} has changed. */
+  /** What its {@linkcode usages} are limited to has changed. */
   limited(): void {
-    this.#rates = this.usages.flatMap(({ rate }) => rate ?? []);
+    const { limits } = this.#topics;
+    const all = this.usages.map(({ limits }) => limits);
+    this.rates = this.usages.flatMap(({ rate }) => rate ?? []);
+    this.maxMessage = Math.min(limits.maxMessage, ...all.map(({ maxMessage }) => maxMessage));
+    // What its rate brings in a second, but a frame.
+    const rate = Math.min(...all.map(({ bytesPerSecond }) => bytesPerSecond));
+    const burst = Math.max(largestFrame(this.maxMessage), rate);
+    this.topicCredit = Math.min(limits.topicCredit, burst);
+    this.#connectionCredit = Math.min(limits.connectionCredit, burst);
   }
 
   /** Tells the peer that the server is shutting down: nothing more is appended, what is in the logs still goes. */
@@ -355,20 +359,15 @@ export class ServerSession extends Session implements SubscribingSession {
     for (const usage of this.usages) usage.subscriptions += more;
   }
 
-  /** Bytes that it may publish at once: what its rate brings in a second, but a frame. */
-  get #burst(): number {
-    const rate = Math.min(...this.usages.map(({ limits }) => limits.bytesPerSecond));
-    return Math.max(rate, largestFrame(this.maxMessage));
-  }
-
   #pause(subscription: number, paused: boolean): void {
     if (!this.#deliveries?.pause(subscription, paused)) this.#subscriptions?.pause(subscription, paused);
   }
 
   #hello(): void {
-    const { session, agent, user, secret } = frames.hello.read(this.body);
+    const { features, session, agent, user, secret } = frames.hello.read(this.body);
     if (session === noId) throw new ProtocolError(Code.protocol, "a session's id is random, not zero");
     this.agent = agent;
+    this.codecs = features & codecFeatures;
     const { address, certified } = this.#peer;
     const answer = this.#sessions.authority.authenticate({ user, secret, certified, address });
     if (answer instanceof Promise) this.hold(answer.then((answer) => this.#known(session, answer)));
@@ -394,7 +393,7 @@ export class ServerSession extends Session implements SubscribingSession {
     const ended = this.#sessions.admit(this);
     if (!this.alive) return;
     const now = this.platform.now();
-    const debt = Math.max(0, ...this.#rates.map((rate) => rate.take(now, 0, 0) - now));
+    const debt = Math.max(0, ...this.rates.map((rate) => rate.take(now, 0, 0) - now));
     if (debt === 0) this.#welcome(ended);
     else this.hold(this.#wait(Math.min(debt, longestDebt)).then(() => this.#welcome(ended)));
   }
@@ -411,11 +410,11 @@ export class ServerSession extends Session implements SubscribingSession {
     this.reader.mostMessages = largestFrame(maxMessage);
     this.opened();
     frames.welcome.write(this.output.control, {
-      features: 0,
+      features: this.codecs,
       epoch: this.#topics.epoch,
       time: this.platform.time(),
       maxMessage,
-      connectionCredit: Math.min(this.#topics.limits.connectionCredit, this.#burst),
+      connectionCredit: this.#connectionCredit,
       idleTimeout,
       closed: ended?.code ?? Code.done,
       why: ended?.why ?? "",

@@ -24,6 +24,8 @@ export interface SubscribingSession {
   readonly platform: Platform;
   /** Whose session it is. */
   readonly account: Account;
+  /** The codecs that the peer knows, as features: a frame of another is not sent to it. */
+  readonly codecs: number;
   /** Why there can be no subscription of a number, of whatever kind; `null` when there can. */
   refusal(subscription: number): Rejection | null;
   /** Puts a source in line for writing. */
@@ -52,6 +54,8 @@ export interface Announcer {
   announceLater(subscription: Subscription): void;
   /** Says whose the next frames are, if that changes. */
   deliver(subscription: Subscription, control: FrameWriter): void;
+  /** Ends a subscription that the peer cannot read. */
+  fail(subscription: Subscription, why: string): void;
 }
 
 /** One topic of one subscription. */
@@ -172,6 +176,11 @@ export class Subscription implements Interest {
     if (!this.session.account.permissions.mayRead(topic.name)) return;
     this.join(topic, 1);
     this.#owner.announceLater(this);
+  }
+
+  encoded(topic: Topic): void {
+    const why = topic.unreadable(this.session.codecs);
+    if (why !== null && this.session.account.permissions.mayRead(topic.name)) this.#owner.fail(this, why);
   }
 
   /** What may be read has changed: topics that may not be any more are left. */

@@ -5,6 +5,7 @@
  */
 
 import type { BodyReader } from "./body_reader.ts";
+import { codecFeatures } from "./codec.ts";
 import { Code, codeText } from "./codes.ts";
 import type { Rejection } from "./connection.ts";
 import * as frames from "./control.ts";
@@ -80,9 +81,9 @@ export class ServerSubscriptions implements Announcer {
       this.#fail(request.subscription, { code: Code.pattern, why: error.message });
       return;
     }
-    const forbidden = this.#forbidden(patterns);
-    if (forbidden !== null) {
-      this.#fail(request.subscription, forbidden);
+    const fault = this.#forbidden(patterns) ?? this.#unreadable(patterns);
+    if (fault !== null) {
+      this.#fail(request.subscription, fault);
       return;
     }
     const asked = request.policy === Policy.server ? this.#defaultPolicy : request.policy;
@@ -104,11 +105,10 @@ export class ServerSubscriptions implements Announcer {
 
   /** What may be read has changed: a subscription of which nothing is left ends, others leave topics and get others. */
   revise(): void {
-    for (const [id, subscription] of [...this.#subscriptions]) {
+    for (const subscription of [...this.#subscriptions.values()]) {
       const forbidden = this.#forbidden(subscription.patterns);
       if (forbidden !== null) {
-        this.unsubscribe(id);
-        this.#fail(id, forbidden);
+        this.#refuse(subscription, forbidden);
         continue;
       }
       subscription.revise();
@@ -117,6 +117,12 @@ export class ServerSubscriptions implements Announcer {
       }
       this.announceLater(subscription);
     }
+    this.#session.stir();
+  }
+
+  /** Ends a subscription that the peer cannot read. */
+  fail(subscription: Subscription, why: string): void {
+    this.#refuse(subscription, { code: Code.codec, why });
     this.#session.stir();
   }
 
@@ -211,6 +217,20 @@ export class ServerSubscriptions implements Announcer {
     const { name, permissions } = this.#session.account;
     const pattern = patterns.find((pattern) => !permissions.mayReadSome(pattern));
     return pattern === undefined ? null : { code: Code.forbidden, why: `${name} may not subscribe to ${pattern.text}` };
+  }
+
+  /** Why a subscription to patterns would be of no use: the peer cannot expand what a topic holds. */
+  #unreadable(patterns: readonly Pattern[]): Rejection | null {
+    const { codecs } = this.#session;
+    if (codecs === codecFeatures) return null;
+    const why = this.#readable(patterns).map((topic) => topic.unreadable(codecs)).find((why) => why !== null);
+    return why === undefined ? null : { code: Code.codec, why };
+  }
+
+  /** Ends a subscription that was granted. */
+  #refuse({ id }: Subscription, why: Rejection): void {
+    this.unsubscribe(id);
+    this.#fail(id, why);
   }
 
   /** Topics that match and may be read. */

@@ -71,6 +71,8 @@ export interface SubscribingLink {
   readonly platform: Platform;
   readonly pool: SegmentPool;
   readonly session: ClientSession | null;
+  /** Knows the largest message of the server. */
+  readonly publisher: { readonly maxMessage: number };
   /** Forgets the subscription, once it has ended. */
   remove(subscription: Subscription): void;
 }
@@ -322,7 +324,11 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     const self = this;
     return {
       inbox: self.#inbox,
-      platform: self.#options.verify === true ? self.#link.platform : null,
+      platform: self.#link.platform,
+      verify: self.#options.verify === true,
+      get maxMessage() {
+        return self.#link.publisher.maxMessage;
+      },
       get left() {
         return self.#left;
       },

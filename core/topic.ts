@@ -4,6 +4,7 @@
  * @module
  */
 
+import { codecNames } from "./codec.ts";
 import type { AppendOutcome, Retention } from "./log.ts";
 import { TopicLog } from "./log.ts";
 import type { SegmentPool } from "./segment_pool.ts";
@@ -64,6 +65,8 @@ export class Topic {
   readonly log: TopicLog;
   /** Its place in the order of creation, from 1; 0 while it is only declared. */
   ordinal = 0;
+  /** The codecs that frames of it were compressed by, as features. */
+  codecs = 0;
   /** When something last happened to it; monotonic milliseconds. */
   usedAt: number;
   /** Numbers of its publishers: few, looked through when one declares the topic. A map would cost each topic more. */
@@ -95,6 +98,14 @@ export class Topic {
     if (outcome === "appended" && this.waiting.length > 0) this.#wake();
     if (this.guarded.length > 0 && this.log.firstSequence !== kept) this.tellOvertaken();
     return outcome;
+  }
+
+  /** Why somebody who knows these codecs, as features, cannot be sent its frames; `null` where that is not so. */
+  unreadable(codecs: number): string | null {
+    const unknown = this.codecs & ~codecs;
+    if (unknown === 0) return null;
+    // A long name may be cut off: it stands last.
+    return `the subscriber does not know ${codecNames(unknown)}, by which frames are compressed of topic ${this.name}`;
   }
 
   /** Adds a reader that has everything. */

@@ -5,6 +5,7 @@
  */
 
 import { randomId } from "./bytes.ts";
+import { type Codec, codecFeatures, featureOf } from "./codec.ts";
 import { Code } from "./codes.ts";
 import { EvictionQueue } from "./eviction.ts";
 import type { Platform } from "./connection.ts";
@@ -23,6 +24,8 @@ export interface Interest {
   readonly wholeFrame?: number;
   /** A topic that matches was created. */
   created(topic: Topic): void;
+  /** A topic that matches begins to have frames of another codec; before {@linkcode created}, if it begins with them. */
+  encoded?(topic: Topic): void;
   /** A topic that matched was forgotten. */
   forgotten(topic: Topic): void;
 }
@@ -154,10 +157,25 @@ export class Topics {
   create(topic: Topic): void {
     topic.ordinal = ++this.#ordinal;
     this.#created.push(topic);
-    for (const interest of this.#exact.get(topic.name) ?? []) interest.created(topic);
-    for (const interest of this.#wild) {
-      if (interest.patterns.some((pattern) => pattern.matches(topic.name))) interest.created(topic);
+    for (const interest of this.#interests(topic)) interest.created(topic);
+  }
+
+  /** The topic has got a frame that is compressed: those who cannot read it are told before they are sent it. */
+  encoded(topic: Topic, codec: Codec): void {
+    const feature = featureOf(codec);
+    if (topic.codecs & feature) return;
+    topic.codecs |= feature;
+    for (const interest of this.#interests(topic)) interest.encoded?.(topic);
+  }
+
+  /** Why somebody who knows these codecs, as features, cannot read all topics that match; `null` where that is not so. */
+  unreadable(patterns: readonly Pattern[], codecs: number): string | null {
+    if (codecs === codecFeatures) return null;
+    for (const topic of this.matching(patterns)) {
+      const why = topic.unreadable(codecs);
+      if (why !== null) return why;
     }
+    return null;
   }
 
   /** Bytes of the largest frame of several messages that is of use in a topic: nobody who is interested divides it. */
@@ -255,6 +273,14 @@ export class Topics {
     }
     for (const interest of this.#exact.get(topic.name) ?? []) interest.forgotten(topic);
     for (const interest of this.#wild) interest.forgotten(topic);
+  }
+
+  /** Those who are interested in a topic. One that ends meanwhile does no harm. */
+  *#interests(topic: Topic): Generator<Interest> {
+    yield* this.#exact.get(topic.name) ?? [];
+    for (const interest of this.#wild) {
+      if (interest.patterns.some((pattern) => pattern.matches(topic.name))) yield interest;
+    }
   }
 
   #forgetPublisher(topic: Topic): boolean {

@@ -12,7 +12,16 @@
 const rooms = ["core", "transports", "mod.ts", "cli"];
 
 /** What every transport may import: each is the whole of one concern that they have in common. */
-const sharedTransports = ["schemes", "endpoint", "fault", "platform", "cryptography", "socket", "interfaces"];
+const sharedTransports = [
+  "schemes",
+  "endpoint",
+  "fault",
+  "platform",
+  "cryptography",
+  "compression",
+  "socket",
+  "interfaces",
+];
 
 /** The only file that imports the transports themselves: scheme -> how to dial and listen. */
 const transportTable = "dial";

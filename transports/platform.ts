@@ -9,6 +9,7 @@ import { performance } from "node:perf_hooks";
 import { setImmediate } from "node:timers";
 import { crc32 } from "node:zlib";
 import type { Platform } from "../core/connection.ts";
+import { compression } from "./compression.ts";
 import { cryptography } from "./cryptography.ts";
 
 /** The runtime's timers go no further, in milliseconds: 24 days. Longer ones are set again. */
@@ -21,7 +22,7 @@ const never = new Int32Array(new SharedArrayBuffer(4));
 const largestDrift = 5;
 
 /**
- * Checksums from zlib, randomness and clocks from the runtime.
+ * Checksums and codecs from zlib, randomness and clocks from the runtime.
  *
  * @example
  * ```ts
@@ -41,6 +42,7 @@ export function createPlatform(now: () => number = () => performance.now(), wall
   return {
     crc32: (bytes, seed = 0) => crc32(bytes, seed),
     ...cryptography,
+    ...compression,
     now,
     time() {
       const elapsed = now();

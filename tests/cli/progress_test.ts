@@ -45,3 +45,15 @@ Deno.test("it is cleared at the end, and only if it was shown", () => {
   progress[Symbol.dispose]();
   assertEquals(written.slice(1), ["\r\x1b[K"]);
 });
+
+Deno.test("it shows what compression brings, where there is one", () => {
+  const { progress, written, clock } = progressOf(120);
+  clock.now = 500;
+  progress.update(1000, 512_000, { before: 512_000, after: 64_000 });
+  clock.now = 1000;
+  progress.update(1000, 512_000, { before: 0, after: 0 });
+  assertEquals(written.map((line) => line.slice(line.lastIndexOf("  "))), [
+    "  compressed 8.0:1\x1b[K",
+    "  compressed 1.0:1\x1b[K",
+  ]);
+});

@@ -69,6 +69,7 @@ Deno.test("the numbers are those of the wire: none may ever change", () => {
     startPoint: 39,
     requests: 40,
     noDatagrams: 41,
+    codec: 42,
     forbidden: 43,
     group: 44,
     checksum: 64,

@@ -7,7 +7,7 @@ import { checksumSeal } from "../../core/datagram.ts";
 import { encryptedSeal } from "../../core/encrypted_seal.ts";
 import { GroupReceiver } from "../../core/group_receiver.ts";
 import { Segment } from "../../core/segment.ts";
-import { Random, viewOf, VirtualPlatform } from "./fixtures.ts";
+import { opening, Random, viewOf, VirtualPlatform } from "./fixtures.ts";
 import { group, largest } from "./group_network.ts";
 import { GroupWorld } from "./group_world.ts";
 import { payloadOf } from "./group_world_receiver.ts";
@@ -85,7 +85,7 @@ for (const key of [null, new Random(7).bytes(32)]) {
         wants: () => true,
         frame: (topic, bytes, view, start, _end, floor) => {
           assertEquals(
-            batch.open(topic, new Segment(bytes, view, 0, bytes.length, 0, 1), start, floor, platform),
+            batch.open(topic, new Segment(bytes, view, 0, bytes.length, 0, 1), start, floor, opening(platform)),
             Code.done,
           );
           for (let i = 0; i < batch.count; i++) received.get(topic)!.set(batch.sequence + i, batch.payload(i).slice());

@@ -12,7 +12,7 @@ import { defaultLimits } from "../../core/limits.ts";
 import { Pattern } from "../../core/pattern.ts";
 import { Segment } from "../../core/segment.ts";
 import { Topics } from "../../core/topics.ts";
-import { messagesFrame, viewOf } from "./fixtures.ts";
+import { messagesFrame, opening, viewOf } from "./fixtures.ts";
 import { FixedPlatform } from "./protocol_ends.ts";
 
 /** Bytes of the largest datagram. */
@@ -114,7 +114,7 @@ export class GroupEnds implements TopicEvents {
   frame(topic: string, bytes: Uint8Array, view: DataView, start: number, _end: number, floor: number): void {
     const batch = new Batch();
     const segment = new Segment(bytes, view, 0, bytes.length, 0, 1);
-    assertEquals(batch.open(topic, segment, start, floor, this.#platform), Code.done);
+    assertEquals(batch.open(topic, segment, start, floor, opening(this.#platform)), Code.done);
     for (let i = 0; i < batch.count; i++) {
       const payload = batch.payload(i);
       const shown = payload.length > 40 ? `${payload.length} bytes` : text.decode(payload);

@@ -1,16 +1,18 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Code } from "../../core/codes.ts";
-import { checkExtension, entries, ExtensionType, mandatory } from "../../core/extension.ts";
-import { concat, viewOf } from "./fixtures.ts";
+import { Codec } from "../../core/codec.ts";
+import { checkExtension, codecEntry, entries, ExtensionType, mandatory, readCodecEntry } from "../../core/extension.ts";
+import { codecOf, concat, viewOf } from "./fixtures.ts";
 
-const check = (bytes: Uint8Array, start = 0, end = bytes.length) => checkExtension(viewOf(bytes), start, end);
+const check = (bytes: Uint8Array, start = 0, end = bytes.length, encoded = false) =>
+  checkExtension(viewOf(bytes), start, end, encoded);
 const encoded = (type: number, flags: number, value: Uint8Array) =>
   concat([new Uint8Array([type, flags, value.length & 0xff, value.length >> 8]), value]);
 
 const someEntries = fc.array(
   fc.record({
-    type: fc.integer({ min: 0, max: 255 }),
+    type: fc.integer({ min: 0, max: 255 }).filter((type) => type !== ExtensionType.codec),
     flags: fc.integer({ min: 0, max: 255 }).map((flags) => flags & ~mandatory),
     value: fc.uint8Array({ maxLength: 400 }),
   }),
@@ -39,12 +41,36 @@ Deno.test("an extension that is cut is corrupt, but for a cut between entries", 
   }));
 });
 
-Deno.test("a mandatory entry of any type is not supported yet, first or last", () => {
+Deno.test("a mandatory entry of any type but the codec is not supported yet, first or last", () => {
   for (let type = 0; type <= 255; type++) {
+    if (type === ExtensionType.codec) continue;
     const must = encoded(type, mandatory, new Uint8Array(3));
     assertEquals(check(must), Code.unsupported);
     assertEquals(check(concat([encoded(1, 0, new Uint8Array(2)), must])), Code.unsupported);
   }
+});
+
+Deno.test("a codec stands in the extension of a frame that is encoded, once, among others, and in no other", () => {
+  const codec = codecOf(Codec.deflate, 0x01020304);
+  const other = encoded(200, 0, new Uint8Array([1, 2, 3]));
+  for (const bytes of [codec, concat([other, codec]), concat([codec, other]), concat([other, codec, other])]) {
+    assertEquals(check(bytes, 0, bytes.length, true), Code.done);
+    assertEquals(readCodecEntry(viewOf(bytes), 0), { codec: Codec.deflate, expanded: 0x01020304 });
+    assertEquals(check(bytes), Code.corrupt);
+  }
+  for (const bytes of [other, concat([codec, codec]), new Uint8Array(0)]) {
+    assertEquals(check(bytes, 0, bytes.length, true), Code.corrupt);
+  }
+});
+
+Deno.test("a codec entry of another length, or one that may be passed over, is corrupt", () => {
+  for (let length = 0; length < 10; length++) {
+    const bytes = encoded(ExtensionType.codec, mandatory, new Uint8Array(length).fill(1));
+    assertEquals(check(bytes, 0, bytes.length, true), length === 5 ? Code.done : Code.corrupt, `${length} bytes`);
+  }
+  assertEquals(check(codecOf(Codec.zstd, 9).with(1, 0), 0, codecEntry, true), Code.corrupt);
+  assertEquals(check(codecOf(Codec.zstd, 9), 0, codecEntry - 1, true), Code.corrupt);
+  assertEquals(check(codecOf(0, 9), 0, codecEntry, true), Code.unsupported);
 });
 
 Deno.test("the longest extension has one entry that fills it", () => {

@@ -1,16 +1,21 @@
 /** What the tests of core share: frames, seeded randomness, and a platform with a clock that only tests move. */
 
-import { crc32 } from "node:zlib";
+import { constants, crc32, deflateRawSync } from "node:zlib";
+import type { Opening } from "../../core/batch.ts";
+import { largestMessage } from "../../core/limits.ts";
+import { Codec } from "../../core/codec.ts";
+import { codecEntry, writeCodecEntry } from "../../core/extension.ts";
 import { MemoryBudget } from "../../core/memory.ts";
 import type { Platform } from "../../core/connection.ts";
 import { Cursor, type Slice } from "../../core/cursor.ts";
-import { at, FrameType, messagesHeader, writePrefix } from "../../core/frame.ts";
+import { at, encodedFlag, FrameType, messagesHeader, writePrefix } from "../../core/frame.ts";
 import type { FrameWriter } from "../../core/frame_writer.ts";
 import { type Retention, TopicLog } from "../../core/log.ts";
 import type { Source, TakeOutcome } from "../../core/output.ts";
 import { varintLength, writeVarint } from "../../core/payload.ts";
 import { SegmentPool } from "../../core/segment_pool.ts";
 import { writeU64 } from "../../core/bytes.ts";
+import { compression } from "../../transports/compression.ts";
 import { cryptography } from "../../transports/cryptography.ts";
 
 export const KiB = 1024;
@@ -79,6 +84,8 @@ export class VirtualPlatform implements Platform {
     return crc32(bytes, seed);
   }
 
+  readonly compress = compression.compress;
+  readonly expand = compression.expand;
   readonly mac = cryptography.mac;
   readonly hkdf = cryptography.hkdf;
   readonly encrypt = cryptography.encrypt;
@@ -148,6 +155,11 @@ export class VirtualPlatform implements Platform {
   }
 }
 
+/** How frames are opened whose checksums are looked at, whatever their size. */
+export function opening(platform: Platform): Opening {
+  return { platform, verify: true, maxMessage: largestMessage };
+}
+
 /** What a frame of messages is made from; all but the payloads has a default. */
 export interface FrameParts {
   readonly topic?: number;
@@ -179,6 +191,55 @@ export function messagesFrame(messages: readonly Uint8Array[], parts: FrameParts
   view.setUint32(at.payload, payload, true);
   view.setUint32(at.checksum, crc32(bytes.subarray(header)), true);
   return bytes;
+}
+
+/** The extension of an encoded frame: one entry that names a codec. */
+export function codecOf(codec: number, expanded: number): Uint8Array {
+  const bytes = new Uint8Array(codecEntry);
+  writeCodecEntry(viewOf(bytes), 0, codec as Codec, expanded);
+  return bytes;
+}
+
+/** The same frame, with its payload compressed; `expanded` is the length that it claims to have. */
+export function compressed(frame: Uint8Array, codec: Codec, expanded?: number): Uint8Array {
+  const header = frame[at.header]!;
+  const payload = frame.subarray(header);
+  return encodedFrame(frame, codec, compression.compress(codec, 1, payload), expanded ?? payload.length);
+}
+
+/** The same frame, with these bytes as its encoded payload. */
+export function encodedFrame(frame: Uint8Array, codec: number, payload: Uint8Array, expanded: number): Uint8Array {
+  const header = frame[at.header]!;
+  const bytes = concat([frame.subarray(0, header), codecOf(codec, expanded), payload]);
+  const view = viewOf(bytes);
+  view.setUint32(at.length, bytes.length, true);
+  view.setUint16(at.flags, encodedFlag, true);
+  view.setUint16(at.extension, codecEntry, true);
+  view.setUint32(at.payload, payload.length, true);
+  view.setUint32(at.checksum, crc32(bytes.subarray(header)), true);
+  return bytes;
+}
+
+/** A frame of Zstandard by hand: so many blocks of 128 KiB, each a repeated zero; and how large a window it asks for. */
+export function zstdBomb(blocks: number, windowLog = 17): Uint8Array {
+  const bytes = new Uint8Array(6 + 4 * blocks);
+  bytes.set([0x28, 0xb5, 0x2f, 0xfd, 0, (windowLog - 10) << 3]);
+  const repeated = (128 * KiB << 3) | 2;
+  for (let block = 0; block < blocks; block++) {
+    const last = block === blocks - 1 ? 1 : 0;
+    viewOf(bytes).setUint32(6 + 4 * block, repeated | last, true);
+  }
+  return bytes;
+}
+
+/** Of each codec, a payload of so many zeros, 10 GB unless given; a multiple of 16 MiB of them for one that is exact. */
+export function bombs(size = 10e9): [Codec, Uint8Array][] {
+  // A stream of DEFLATE that is flushed at a byte may be repeated: the first has no end, and what repeats it needs none.
+  const piece = deflateRawSync(new Uint8Array(16 * MiB), { finishFlush: constants.Z_FULL_FLUSH });
+  const deflate = new Uint8Array(piece.length * Math.ceil(size / (16 * MiB)) + 2);
+  for (let offset = 0; offset + piece.length < deflate.length; offset += piece.length) deflate.set(piece, offset);
+  deflate.set([3, 0], deflate.length - 2);
+  return [[Codec.deflate, deflate], [Codec.zstd, zstdBomb(Math.ceil(size / (128 * KiB)))]];
 }
 
 /** A frame of messages of a given length, with anything inside: for what looks at the header alone. */

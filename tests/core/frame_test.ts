@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { hex, readU64, writeU64 } from "../../core/bytes.ts";
+import { Codec } from "../../core/codec.ts";
 import { Code, codeName } from "../../core/codes.ts";
 import {
   at,
@@ -13,7 +14,8 @@ import {
   stamp,
   writePrefix,
 } from "../../core/frame.ts";
-import { concat, type FrameParts, messagesFrame, viewOf, VirtualPlatform } from "./fixtures.ts";
+import { largestBatch } from "../../core/limits.ts";
+import { codecOf, concat, type FrameParts, messagesFrame, viewOf, VirtualPlatform } from "./fixtures.ts";
 
 const platform = new VirtualPlatform();
 const text = (value: string) => new TextEncoder().encode(value);
@@ -45,7 +47,7 @@ Deno.test("a frame of messages has the bytes that the documentation says", () =>
 });
 
 Deno.test("types, header lengths and flags are those of the wire: none may ever change", () => {
-  assertEquals(Object.values(FrameType), Array.from({ length: 27 }, (_, index) => index + 1));
+  assertEquals(Object.values(FrameType), Array.from({ length: 29 }, (_, index) => index + 1));
   assertEquals([messagesHeader, encodedFlag, optionalFrame], [48, 1, 0x8000]);
 });
 
@@ -110,11 +112,11 @@ Deno.test("a frame shorter than its header does not agree", () => {
 
 Deno.test("each fault of a frame has its code", () => {
   const entry = (flags: number) => new Uint8Array([9, flags, 1, 0, 42]);
+  const encoded = (extension: Uint8Array) => ({ flags: encodedFlag, extension });
   const cases: [string, Uint8Array][] = [
     ["done", changed(() => {})],
     ["count", changed((view) => view.setUint16(at.count, 0, true))],
     ["count", changed((view) => view.setUint16(at.count, 5, true))],
-    ["unsupported", changed((view) => view.setUint16(at.flags, encodedFlag, true))],
     ["checksum", changed((view) => view.setUint32(at.checksum, 1, true))],
     ["number", changed((view) => writeU64(view, at.number, 0))],
     ["number", changed((view) => writeU64(view, at.number, Number.MAX_SAFE_INTEGER - 1))],
@@ -123,6 +125,16 @@ Deno.test("each fault of a frame has its code", () => {
     ["done", changed(() => {}, { extension: entry(0) })],
     ["unsupported", changed(() => {}, { extension: entry(1) })],
     ["corrupt", changed(() => {}, { extension: entry(0).subarray(0, 4) })],
+    ["corrupt", changed((view) => view.setUint16(at.flags, encodedFlag, true))],
+    ["corrupt", changed(() => {}, { extension: codecOf(Codec.zstd, 100) })],
+    ["corrupt", changed(() => {}, encoded(concat([codecOf(Codec.zstd, 100), codecOf(Codec.zstd, 100)])))],
+    ["corrupt", changed(() => {}, encoded(codecOf(Codec.zstd, 100).with(1, 0)))],
+    ["unsupported", changed(() => {}, encoded(codecOf(3, 100)))],
+    ["done", changed(() => {}, encoded(codecOf(Codec.zstd, 100)))],
+    ["done", changed(() => {}, encoded(codecOf(Codec.deflate, largestBatch - messagesHeader)))],
+    ["message-too-large", changed(() => {}, encoded(codecOf(Codec.deflate, largestBatch - messagesHeader + 1)))],
+    ["message-too-large", changed(() => {}, encoded(codecOf(Codec.deflate, 0xffff_ffff)))],
+    ["count", changed(() => {}, encoded(codecOf(Codec.deflate, 1)))],
   ];
   for (const [code, frame] of cases) assertEquals(fault(frame), code, hex(frame));
 });

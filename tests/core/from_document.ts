@@ -4,6 +4,7 @@
  * They are the proof that the document suffices, so nothing of `core/` may be imported here.
  */
 
+import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { assertEquals } from "@std/assert";
 
 /** UTF-8, there and back. */
@@ -48,6 +49,37 @@ export function messages(topic: number, number: number, payloads: Uint8Array[], 
   const prefix = pack([4, 48 + payload.length], [1, 1], [1, 48], [2, 0]);
   const numbers = pack([8, sequence], [8, 0], [8, number], [4, payload.length], [4, crc32(payload)]);
   return pack(prefix, [4, topic], [2, payloads.length], [2, 0], numbers, payload);
+}
+
+/** The same frame, its payload compressed by deflate. */
+export function deflated(frame: Uint8Array): Uint8Array {
+  const payload = frame.subarray(48);
+  const packed = deflateRawSync(payload);
+  const entry = pack([1, 3], [1, 1], [2, 5], [1, 1], [4, payload.length]);
+  const prefix = pack([4, 48 + 9 + packed.length], [1, 1], [1, 48], [2, 1]);
+  const body = pack(entry, packed);
+  return pack(
+    prefix,
+    frame.subarray(8, 14),
+    [2, 9],
+    frame.subarray(16, 40),
+    [4, packed.length],
+    [4, crc32(body)],
+    body,
+  );
+}
+
+/** A frame that is compressed by deflate, as it was before. */
+export function inflated(frame: Frame): Frame {
+  assertEquals(frame.view.getUint16(6, true), 1);
+  assertEquals(frame.bytes.slice(48, 53), pack([1, 3], [1, 1], [2, 5], [1, 1]));
+  const expanded = frame.view.getUint32(53, true);
+  const payload = inflateRawSync(frame.bytes.subarray(57), { maxOutputLength: expanded });
+  assertEquals(payload.length, expanded);
+  const numbers = pack(frame.bytes.subarray(16, 40), [4, expanded], [4, crc32(payload)]);
+  const prefix = pack([4, 48 + expanded], [1, 1], [1, 48], [2, 0]);
+  const bytes = pack(prefix, frame.bytes.subarray(8, 14), [2, 0], numbers, new Uint8Array(payload));
+  return { type: frame.type, bytes, view: new DataView(bytes.buffer) };
 }
 
 /** A whole frame. */

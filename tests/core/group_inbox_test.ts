@@ -3,13 +3,17 @@ import { Code } from "../../core/codes.ts";
 import { readEvents, readMessages } from "../../core/events.ts";
 import { stamp } from "../../core/frame.ts";
 import { GroupInbox, type InboxSource, unreadMemory } from "../../core/group_inbox.ts";
+import { largestMessage } from "../../core/limits.ts";
+import { platform } from "../../transports/platform.ts";
 import { KiB, messagesFrame, MiB, viewOf } from "./fixtures.ts";
 import { collect } from "./links.ts";
 import { textFrame, turn } from "./world.ts";
 
 /** A group's inbox with a reader behind it. */
 class Subject {
-  readonly platform = null;
+  readonly platform = platform;
+  readonly verify = false;
+  readonly maxMessage = largestMessage;
   readonly group = new GroupInbox(() => this.#arrive());
   readonly inbox = this.group.inbox;
   left = false;

@@ -6,7 +6,7 @@ import { Code } from "../../core/codes.ts";
 import { GroupReceiver } from "../../core/group_receiver.ts";
 import type { GroupSessionOptions } from "../../core/group_session.ts";
 import { Segment } from "../../core/segment.ts";
-import { Random, viewOf } from "./fixtures.ts";
+import { opening, Random, viewOf } from "./fixtures.ts";
 import { group, largest, type Weather } from "./group_network.ts";
 import type { GroupWorld } from "./group_world.ts";
 
@@ -102,7 +102,7 @@ export class WorldReceiver {
   frame(topic: string, bytes: Uint8Array, view: DataView, start: number, end: number, floor: number): void {
     const batch = new Batch();
     const segment = new Segment(bytes, view, 0, bytes.length, 0, 1);
-    assertEquals(batch.open(topic, segment, start, floor, this.#world.platform), Code.done);
+    assertEquals(batch.open(topic, segment, start, floor, opening(this.#world.platform)), Code.done);
     assert(end <= bytes.length);
     const known = this.#of(topic, batch.sequence);
     assertEquals(batch.sequence, known.next, `${this.address.text} ${topic}: in order, once`);

@@ -147,8 +147,8 @@ export class PlayedServer {
   };
 
   /** Opens a link to it, and forgets what that brought. */
-  async open(platform: World): Promise<Link> {
-    const link = new Link("memory://played", { dial: this.dial, platform });
+  async open(platform: World, options: Partial<LinkOptions> = {}): Promise<Link> {
+    const link = new Link("memory://played", { dial: this.dial, platform, ...options });
     const opening = link.open();
     await turn();
     await this.welcome();

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { listen, serve } from "../../mod.ts";
-import { control, Fields, type Frame, messages, pack, read, text, utf8 } from "./from_document.ts";
+import { control, deflated, Fields, type Frame, inflated, messages, pack, read, text, utf8 } from "./from_document.ts";
 
 /** One connection. Answers pings, and passes over optional frames. */
 class Client {
@@ -18,12 +18,13 @@ class Client {
     this.#socket = socket;
   }
 
-  static async connect(port: number, session: Uint8Array): Promise<Client> {
+  /** @param features the codecs that it knows: none unless given */
+  static async connect(port: number, session: Uint8Array, features = 0): Promise<Client> {
     const client = new Client(await Deno.connect({ hostname: "127.0.0.1", port }));
-    await client.send(utf8.encode("stream\x01\x00"), control(2, [4, 0], session, "from-the-document/1", "", ""));
+    await client.send(utf8.encode("stream\x01\x00"), control(2, [4, features], session, "from-the-document/1", "", ""));
     assertEquals(text((await client.#take(8)).subarray(0, 7)), "stream\x01");
     const welcome = new Fields(await client.expect(3));
-    welcome.int(4);
+    assertEquals(welcome.int(4), features);
     client.epoch = welcome.raw(16);
     return client;
   }
@@ -164,4 +165,38 @@ Deno.test("a client written from the document publishes, resends and subscribes 
   await resumed.expect(17);
   await resumed.close();
   await again.close();
+});
+
+Deno.test("a client written from the document reads what is compressed by a codec it knows, and is refused one it does not", async () => {
+  await using server = serve();
+  using listener = await listen("tcp://127.0.0.1:0");
+  server.serve(listener);
+  const port = Number(new URL(listener.endpoint).port);
+  const random = () => crypto.getRandomValues(new Uint8Array(16));
+  const publisher = await Client.connect(port, random(), 1);
+  const able = await Client.connect(port, random(), 1);
+  const unable = await Client.connect(port, random());
+  const subscribe = (from: number) => control(10, [4, 1], [1, 0], [1, from], [8, 0], new Uint8Array(16), [2, 1], "#");
+  for (const client of [able, unable]) {
+    await client.send(subscribe(0));
+    await client.expect(13);
+  }
+
+  const { id } = await publisher.declare("example/a");
+  const lines = Array.from({ length: 30 }, (_, index) => utf8.encode(`a line much like the others, number ${index}`));
+  await publisher.send(deflated(messages(id, 1, lines)));
+  await publisher.acknowledged(id, lines.length);
+
+  for (const type of [14, 12]) await able.expect(type);
+  const got = read(inflated(await able.expect(1)));
+  assertEquals(got, lines.map((payload, index) => ({ topic: id, sequence: index + 1, payload })));
+
+  const why = "the subscriber does not know deflate, by which frames are compressed of topic example/a";
+  for (const from of [0, 1]) {
+    // First the subscription that there was, then another that begins with the oldest message.
+    if (from === 1) await unable.send(subscribe(from));
+    const fields = new Fields(await unable.expect(6));
+    assertEquals([fields.int(4), fields.int(1), fields.int(2), fields.text()], [1, 10, 42, why]);
+  }
+  for (const client of [publisher, able, unable]) await client.close();
 });

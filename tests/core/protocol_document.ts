@@ -11,8 +11,8 @@
 import { BodyReader } from "../../core/body_reader.ts";
 import { hex, readU64, unhex } from "../../core/bytes.ts";
 import { Control, controls, type Fields, preamble } from "../../core/control.ts";
-import { entryHeader } from "../../core/extension.ts";
-import { at, FrameType } from "../../core/frame.ts";
+import { entryHeader, ExtensionType } from "../../core/extension.ts";
+import { at, FrameType, isEncoded } from "../../core/frame.ts";
 import * as groupFrames from "../../core/group_frames.ts";
 import { concat, same, viewOf } from "./fixtures.ts";
 
@@ -166,8 +166,15 @@ function messageParts(bytes: Uint8Array, view: DataView): Part[] {
     const length = view.getUint16(offset + 2, true);
     const value = offset + entryHeader;
     add(parts, bytes, offset, value, `entry of type ${bytes[offset]}, flags ${bytes[offset + 1]}, ${length} bytes`);
-    if (length > 0) add(parts, bytes, value, value + length, "value");
+    if (bytes[offset] === ExtensionType.codec) {
+      add(parts, bytes, value, value + 1, `codec = ${bytes[value]}`);
+      add(parts, bytes, value + 1, value + length, `expanded = ${view.getUint32(value + 1, true)}`);
+    } else if (length > 0) add(parts, bytes, value, value + length, "value");
     offset = value + length;
+  }
+  if (isEncoded(view, 0)) {
+    add(parts, bytes, payload, bytes.length, "compressed payload");
+    return parts;
   }
   for (let offset = payload; offset < bytes.length;) {
     let length = 0;

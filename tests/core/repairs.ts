@@ -10,7 +10,8 @@ import type { Link } from "../../core/link.ts";
 import type { LogRepair, Sink } from "../../core/log_repair.ts";
 import { Segment } from "../../core/segment.ts";
 import type { StartPoint } from "../../core/subscription.ts";
-import { viewOf } from "./fixtures.ts";
+import { opening, viewOf } from "./fixtures.ts";
+import { platform } from "../../transports/platform.ts";
 import { Network, PlayedServer } from "./links.ts";
 import { controlFrame, idOf, TestServer, textFrame, turn, World } from "./world.ts";
 
@@ -27,7 +28,10 @@ export class Received implements Sink {
 
   frame(topic: string, bytes: Uint8Array, view: DataView, start: number, end: number, floor: number): void {
     const batch = this.#batch;
-    assertEquals(batch.open(topic, new Segment(bytes, view, 0, bytes.length, 0, 1), start, floor), Code.done);
+    assertEquals(
+      batch.open(topic, new Segment(bytes, view, 0, bytes.length, 0, 1), start, floor, opening(platform)),
+      Code.done,
+    );
     assertEquals(view.getUint32(start, true), end - start);
     for (let i = 0; i < batch.count; i++) {
       const [text, server] = new TextDecoder().decode(batch.payload(i)).trimEnd().split(" of ");

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { Codec } from "../../core/codec.ts";
 import { Code } from "../../core/codes.ts";
 import { declare, subscribe, undeclare } from "../../core/control.ts";
 import { checksumSeal } from "../../core/datagram.ts";
@@ -6,7 +7,7 @@ import { at, encodedFlag, FrameType } from "../../core/frame.ts";
 import { GroupSender } from "../../core/group_sender.ts";
 import { Pattern } from "../../core/pattern.ts";
 import { controlFrame, type Peer, subscribing, TestServer, textFrame } from "./world.ts";
-import { concat, KiB, MiB, viewOf } from "./fixtures.ts";
+import { codecOf, concat, KiB, MiB, viewOf } from "./fixtures.ts";
 
 /** Declares a topic and returns its id. */
 async function declares(peer: Peer, topic: string, first = 0): Promise<number> {
@@ -133,6 +134,7 @@ Deno.test("the server stamps the sequence and its time; numbers may have holes",
 
 const extension = new Uint8Array([77, 1, 1, 0, 9]);
 const optional = new Uint8Array([77, 0, 1, 0, 9]);
+const encoded = (expanded: number) => good({ flags: encodedFlag, extension: codecOf(Codec.zstd, expanded) });
 const good = (parts = {}) => textFrame(["abc", "de"], { topic: 1, number: 1, ...parts });
 const refusals: [string, number, Uint8Array][] = [
   ["a wrong checksum", Code.checksum, changed(good(), (view) => view.setUint8(50, 7))],
@@ -143,7 +145,10 @@ const refusals: [string, number, Uint8Array][] = [
   ],
   ["a count of 0", Code.count, changed(good(), (view) => view.setUint16(at.count, 0, true))],
   ["a count that the length cannot hold", Code.count, changed(good(), (view) => view.setUint16(at.count, 8, true))],
-  ["a codec", Code.unsupported, good({ flags: encodedFlag })],
+  ["a codec that is not named", Code.corrupt, good({ flags: encodedFlag })],
+  ["a codec that is unknown", Code.unsupported, good({ flags: encodedFlag, extension: codecOf(3, 100) })],
+  ["an expanded length that is too large", Code.messageTooLarge, encoded(0xffff_ffff)],
+  ["an expanded length that cannot hold the count", Code.count, encoded(1)],
   ["a mandatory entry that is unknown", Code.unsupported, good({ extension })],
   ["an extension that is not whole", Code.corrupt, good({ extension: optional.subarray(0, 4) })],
 ];

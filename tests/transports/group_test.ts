@@ -16,7 +16,7 @@ import { Topics } from "../../core/topics.ts";
 import { platform } from "../../transports/platform.ts";
 import { findInterface } from "../../transports/interfaces.ts";
 import { joinGroup, openUdp, udpAddress } from "../../transports/udp.ts";
-import { messagesFrame } from "../core/fixtures.ts";
+import { messagesFrame, opening } from "../core/fixtures.ts";
 
 const loopback = "127.0.0.1";
 const address = "239.255.70.71";
@@ -42,7 +42,10 @@ async function listen(port: number, count: number) {
     joined: () => ({
       wants: () => true,
       frame: (topic, bytes, view, start, _end, floor) => {
-        assertEquals(batch.open(topic, new Segment(bytes, view, 0, bytes.length, 0, 1), start, floor), Code.done);
+        assertEquals(
+          batch.open(topic, new Segment(bytes, view, 0, bytes.length, 0, 1), start, floor, opening(platform)),
+          Code.done,
+        );
         for (let i = 0; i < batch.count; i++) got.push(batch.payload(i)[0]!);
         if (got.length >= count) complete.resolve();
       },

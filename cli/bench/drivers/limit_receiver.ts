@@ -16,6 +16,9 @@ import { SegmentPool } from "../../../core/segment_pool.ts";
 import { platform } from "../../../transports/platform.ts";
 import type { Receiver, Sink } from "../driver.ts";
 
+/** Frames are checked, since nobody has done so on their way. */
+const opening = { platform, verify: true, maxMessage: largestMessage };
+
 /** The most memory of what comes in, of all receivers of a process: a quarter MiB each, unless messages are larger. */
 const inputs = new MemoryBudget(2 * 1024 * 1024 * 1024);
 const pool = new SegmentPool(new MemoryBudget(2 * inputs.limit));
@@ -86,7 +89,7 @@ export class LimitReceiver implements Receiver {
       const { segment, start, length, type } = reader;
       if (type !== FrameType.messages) throw new ProtocolError(Code.protocol, `a frame of type ${type}`);
       const agrees = messagesAgree(segment.view, start, length);
-      const code = agrees ? batch.open("", segment, start, 0, platform) : Code.corrupt;
+      const code = agrees ? batch.open("", segment, start, 0, opening) : Code.corrupt;
       if (code !== Code.done) {
         sink.damaged(`a frame of ${length} bytes is ${codeName(code)}`);
         continue;
