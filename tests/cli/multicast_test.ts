@@ -59,7 +59,7 @@ Deno.test("a group with a key is heard by who has it, and by nobody else", async
   await Promise.all([
     right.stderr.line(/ from /),
     wrong.stderr.line(/this key does not open/),
-    without.stderr.line(/is encrypted: give --key-file/),
+    without.stderr.line(/is encrypted: give --key-from/),
   ]);
   await server.run(["publish", "secret", "-m", "hello"]);
   assertEquals(await right.status, 0);
