@@ -82,6 +82,7 @@ export function connectionFault(attempted: string, endpoint: string, error: unkn
 function whyBroken(error: unknown): string | null {
   if (error instanceof Deno.errors.Interrupted || error instanceof Deno.errors.BadResource) return "it was closed here";
   if (error instanceof Deno.errors.UnexpectedEof) return "the other end cut the connection off";
+  if (error instanceof Deno.errors.InvalidData || errorCode(error).startsWith("ERR_SSL_")) return whyTls(String(error));
   switch (errorCode(error)) {
     case "EPIPE":
     case "ENOTCONN":
@@ -97,4 +98,15 @@ function whyBroken(error: unknown): string | null {
       return "the network is down";
   }
   return null;
+}
+
+/** What TLS says of a connection that was open: an alert came, or bytes that are not the other end's. */
+function whyTls(message: string): string {
+  if (message.includes("CertificateRequired")) {
+    return "the other end asks for a client certificate: give --cert and --key";
+  }
+  const alert = /received fatal alert: (\w+)/.exec(message)?.[1];
+  return alert === undefined
+    ? "what came is not what the other end sent"
+    : `the other end ended it with the alert ${alert}`;
 }

@@ -7,22 +7,36 @@
 import type { Socket as TcpSocket } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import { Code, codeText } from "../core/codes.ts";
-import type { Listener } from "../core/connection.ts";
+import type { Listener, Rejection } from "../core/connection.ts";
 import { type Endpoint, formatAddress, formatEndpoint } from "./endpoint.ts";
 import { listenFault } from "./fault.ts";
 import { SocketListener, type SocketListenerOptions } from "./socket.ts";
 import { ClientCertificates } from "./tls_clients.ts";
-import { rejectionOf } from "./tls_fault.ts";
+import { clientLeft, rejectionOf } from "./tls_fault.ts";
 import type { TlsIdentity, TlsServing } from "./tls_identity.ts";
 import { TlsSocket } from "./tls_socket.ts";
 
-/** How long a client may take for its handshake, in milliseconds. */
+/** How long a client may take for its handshake, in milliseconds, unless it is said. */
 const handshakeTimeout = 5_000;
 /** The most handshakes that are not done; of more, the oldest is given up. */
 const mostHandshakes = 1_000;
 
+/** How a listener may be set up. */
+export interface TlsListenerOptions extends SocketListenerOptions {
+  /** How long a client may take for its handshake, in milliseconds; 5,000 unless given. */
+  readonly handshakeTimeout?: number;
+}
+
 /** What `node:tls` does not tell in its types. */
 type Accepted = TLSSocket & { readonly _parent: TcpSocket };
+
+/** A connection whose handshake is not done. */
+interface Handshake {
+  /** Who it is with, as an address; a socket that is closed does not know it any more. */
+  readonly peer: string;
+  /** Ends the wait for it. */
+  readonly late: ReturnType<typeof setTimeout>;
+}
 
 /**
  * Listens for TLS connections: those that are accepted have done their handshake.
@@ -50,7 +64,7 @@ type Accepted = TLSSocket & { readonly _parent: TcpSocket };
 export async function listenTls(
   endpoint: Endpoint,
   identity: TlsIdentity,
-  options: SocketListenerOptions = {},
+  options: TlsListenerOptions = {},
 ): Promise<Listener> {
   const acceptor = new Acceptor(identity, options);
   try {
@@ -65,18 +79,18 @@ export async function listenTls(
 /** Does the handshakes. */
 class Acceptor {
   readonly #server;
-  readonly #options: SocketListenerOptions;
+  readonly #options: TlsListenerOptions;
   readonly #unwatch: () => void;
   #clients: ClientCertificates | null;
-  /** Connections whose handshake is not done, oldest first, and what ends the wait for each. */
-  readonly #shaking = new Map<TcpSocket, ReturnType<typeof setTimeout>>();
+  /** Oldest first. */
+  readonly #shaking = new Map<TcpSocket, Handshake>();
   readonly #waiting: TlsSocket[] = [];
   #arrived: (() => void) | null = null;
   #closed = false;
 
-  constructor(identity: TlsIdentity, options: SocketListenerOptions) {
+  constructor(identity: TlsIdentity, options: TlsListenerOptions) {
     this.#options = options;
-    this.#server = createServer({ ...shown(identity.serving), allowHalfOpen: true });
+    this.#server = createServer(shown(identity.serving));
     this.#clients = clientsOf(identity.serving);
     this.#unwatch = identity.watch((serving) => {
       this.#server.setSecureContext(shown(serving));
@@ -85,7 +99,9 @@ class Acceptor {
     });
     this.#server.on("connection", (tcp: TcpSocket) => this.#begun(tcp));
     this.#server.on("secureConnection", (socket: TLSSocket) => this.#done(socket as Accepted));
-    this.#server.on("tlsClientError", (error: Error, socket: TLSSocket) => this.#failed(error, socket as Accepted));
+    this.#server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
+      this.#failed((socket as Accepted)._parent, rejectionOf(error));
+    });
   }
 
   listen({ host, port }: Endpoint): Promise<number> {
@@ -111,30 +127,42 @@ class Acceptor {
     this.#closed = true;
     this.#unwatch();
     this.#server.close();
-    for (const tcp of [...this.#shaking.keys()]) this.#over(tcp)?.destroy();
+    for (const tcp of [...this.#shaking.keys()]) {
+      this.#over(tcp);
+      tcp.destroy();
+    }
     for (const socket of this.#waiting.splice(0)) socket.close();
     this.#arrived?.();
   }
 
   #begun(tcp: TcpSocket): void {
-    const late = setTimeout(() => this.#giveUp(tcp, codeText(Code.handshakeTimeout)), handshakeTimeout);
-    this.#shaking.set(tcp, late);
-    tcp.once("close", () => this.#over(tcp));
+    const { remoteAddress: host, remotePort: port } = tcp;
+    const peer = host === undefined || port === undefined ? "?" : formatAddress(host, port);
+    const { handshakeTimeout: timeout = handshakeTimeout } = this.#options;
+    const late = setTimeout(() => this.#giveUp(tcp, codeText(Code.handshakeTimeout)), timeout);
+    this.#shaking.set(tcp, { peer, late });
+    tcp.once("close", () => this.#failed(tcp, clientLeft));
     if (this.#shaking.size <= mostHandshakes) return;
     this.#giveUp(this.#shaking.keys().next().value!, `more than ${mostHandshakes} handshakes are under way`);
   }
 
   #giveUp(tcp: TcpSocket, why: string): void {
-    this.#reject(tcp, Code.handshakeTimeout, why);
-    this.#over(tcp);
+    this.#failed(tcp, { code: Code.handshakeTimeout, why });
     tcp.destroy();
   }
 
-  /** A handshake is not waited for any more. */
-  #over(tcp: TcpSocket): TcpSocket {
-    clearTimeout(this.#shaking.get(tcp));
+  /** Tells of a handshake that failed, once: that it is given up or in error is followed by the end of its connection. */
+  #failed(tcp: TcpSocket, rejection: Rejection): void {
+    const handshake = this.#over(tcp);
+    if (handshake !== undefined) this.#options.onRejected?.({ peer: handshake.peer, ...rejection });
+  }
+
+  /** A handshake is not waited for any more, if it was. */
+  #over(tcp: TcpSocket): Handshake | undefined {
+    const handshake = this.#shaking.get(tcp);
+    clearTimeout(handshake?.late);
     this.#shaking.delete(tcp);
-    return tcp;
+    return handshake;
   }
 
   #done(socket: Accepted): void {
@@ -143,22 +171,11 @@ class Acceptor {
       socket.destroy();
       return;
     }
+    // Not before: the wait for a client that has left during its handshake would go on.
+    socket.allowHalfOpen = true;
     this.#waiting.push(new TlsSocket(socket, socket._parent, this.#clients?.examine(socket)));
     this.#arrived?.();
     this.#arrived = null;
-  }
-
-  #failed(error: Error, socket: Accepted): void {
-    // What was given up is told already.
-    if (!this.#shaking.has(socket._parent)) return;
-    const { code, why } = rejectionOf(error);
-    this.#reject(socket._parent, code, why);
-    this.#over(socket._parent);
-  }
-
-  #reject({ remoteAddress: host, remotePort: port }: TcpSocket, code: Code, why: string): void {
-    const peer = host === undefined || port === undefined ? "?" : formatAddress(host, port);
-    this.#options.onRejected?.({ peer, code, why });
   }
 }
 

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { UsageError } from "../core/errors.ts";
 
 /** The SHA-256 fingerprint of a certificate: 64 hexadecimal digits, lower case. */
 export type Fingerprint = string;
 
 /**
- * Reads a fingerprint as people write it: 64 digits, with or without colons, in either case.
+ * Reads a fingerprint as people write it, and `openssl x509 -fingerprint`: 64 digits, with or without colons, in either case.
  *
  * @throws {UsageError} when it is none
  *
@@ -24,7 +24,7 @@ export type Fingerprint = string;
  * ```
  */
 export function parseFingerprint(text: string): Fingerprint {
-  const digits = text.trim().replace(/^sha-?256[:/= ]/i, "").replaceAll(":", "").toLowerCase();
+  const digits = text.trim().replace(/^sha-?256(?: fingerprint)?[:/= ]/i, "").replaceAll(":", "").toLowerCase();
   if (/^[0-9a-f]{64}$/.test(digits)) return digits;
   throw new UsageError(
     `"${text}" is no SHA-256 fingerprint: it has 64 digits from 0 to f, with or without colons`,
@@ -95,17 +95,35 @@ function isVersion3(der: Uint8Array): boolean {
   return version.every((byte, index) => der[signed + index] === byte);
 }
 
+/** The curves with which TLS signs here, by the names that `node:crypto` has for them. */
+const curves = ["prime256v1", "secp384r1", "secp521r1"];
+
 /**
- * Checks that a private key is that of a certificate.
+ * Checks that a private key is that of a certificate, and one that TLS can sign with.
  *
  * @throws {UsageError} when it is not, or is none
  */
 export function checkKey(certificate: X509Certificate, key: string, what: string): void {
+  let own: KeyObject;
   let fits: boolean;
   try {
-    fits = certificate.checkPrivateKey(createPrivateKey(key));
+    own = createPrivateKey(key);
+    fits = certificate.checkPrivateKey(own);
   } catch {
     throw new UsageError(`${what} holds no private key that can be used`, "an unencrypted PEM is needed");
   }
+  if (!signs(own)) {
+    throw new UsageError(
+      `${what} is of a kind that TLS cannot use`,
+      "take ECDSA with P-256, P-384 or P-521, Ed25519, or RSA with 2048 bits or more",
+    );
+  }
   if (!fits) throw new UsageError(`${what} is not the key of the certificate`, "give the two that belong together");
+}
+
+/** With any other key the runtime would listen, and no handshake would come to an end. */
+function signs({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): boolean {
+  if (type === "rsa") return (details?.modulusLength ?? 0) >= 2048;
+  if (type === "ec") return curves.includes(details?.namedCurve ?? "");
+  return type === "ed25519";
 }

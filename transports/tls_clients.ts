@@ -38,27 +38,21 @@ export class ClientCertificates {
 
   #fault(socket: TLSSocket, certificate: PeerCertificate): string | null {
     const fingerprint = fingerprintOf(certificate);
-    if (Date.parse(certificate.valid_to) < Date.now()) return expired;
+    // Deno 2.9.6 says of every certificate that it refuses that its signature could not be verified.
+    if (Date.parse(certificate.valid_to) < Date.now()) return "the client's certificate has expired";
+    if (Date.parse(certificate.valid_from) > Date.now()) return "the client's certificate is not valid yet";
     if (socket.isSessionReused()) {
       // Deno 2.9.6 verifies nothing when a session is resumed, and then says that it is authorized: whoever was refused
       // before would get in.
       return this.#verified.has(fingerprint) ? null : "the client resumes a session whose certificate was not accepted";
     }
-    if (!socket.authorized) return faultOf(String(socket.authorizationError));
+    if (!socket.authorized) return "the client's certificate is from no authority that this server trusts";
     const broken = distrust(certificate.raw);
     if (broken !== null) return `the client's certificate ${broken}`;
     if (this.#verified.size >= mostRemembered) this.#verified.delete(this.#verified.values().next().value!);
     this.#verified.add(fingerprint);
     return null;
   }
-}
-
-const expired = "the client's certificate has expired";
-
-function faultOf(code: string): string {
-  if (code === "CERT_HAS_EXPIRED") return expired;
-  if (code === "CERT_NOT_YET_VALID") return "the client's certificate is not valid yet";
-  return "the client's certificate is from no authority that this server trusts";
 }
 
 function rejected(why: string): Client {

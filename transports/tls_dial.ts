@@ -63,14 +63,7 @@ async function trusted(endpoint: Endpoint, trust: TlsTrust, signal: AbortSignal)
   } catch (error) {
     // A certificate that may sign others is no server's, says the runtime's verifier; but it is what `openssl req -x509` makes.
     if (trust.ca === undefined || !String(error).includes("CaUsedAsEndEntity")) throw error;
-    const listed = parseCertificates(trust.ca, "--ca").map(fingerprintOf);
-    const examine: Examine = (certificate) => {
-      if (!listed.includes(fingerprintOf(certificate))) {
-        return "its certificate is from nobody that is trusted here: it signs itself";
-      }
-      return checkServerIdentity(endpoint.host, certificate)?.message ?? null;
-    };
-    return await known(endpoint, trust, examine, signal);
+    return await known(endpoint, trust, listed(endpoint, trust.ca, String(error)), signal);
   }
   if (trust.client === undefined) return verified;
   // With a certificate of its own the runtime's client keeps Nagle's algorithm: whose certificate it has verified is enough.
@@ -83,15 +76,34 @@ async function trusted(endpoint: Endpoint, trust: TlsTrust, signal: AbortSignal)
 async function verify({ host, port }: Endpoint, trust: TlsTrust, signal: AbortSignal): Promise<Deno.TlsConn> {
   const caCerts = trust.ca === undefined ? [] : [trust.ca];
   if (trust.client !== undefined) {
-    const verified = await Deno.connectTls({ hostname: host, port, caCerts, ...trust.client });
-    return await shaken(verified, signal);
+    const connecting = Deno.connectTls({ hostname: host, port, caCerts, ...trust.client });
+    return await shaken(await unlessAborted(connecting, signal), signal);
   }
   const tcp = await Deno.connect({ hostname: host, port, signal });
   tcp.setNoDelay(true);
   return await shaken(await Deno.startTls(tcp, { hostname: host, caCerts }), signal);
 }
 
-/** Waits for the handshake; a connection that is aborted meanwhile is closed. */
+/** Waits for a connection, which cannot be told of a signal. If that aborts first, the connection is closed when it comes. */
+async function unlessAborted(connecting: Promise<Deno.TlsConn>, signal: AbortSignal): Promise<Deno.TlsConn> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => {
+    connecting.then((late) => late.close(), () => {});
+    reject(signal.reason);
+  };
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([connecting, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+/**
+ * Waits for the handshake; a connection that is aborted meanwhile is closed.
+ *
+ * Deno 2.9.6 keeps the TCP connection below it until the other end says something or closes, too.
+ */
 async function shaken(socket: Deno.TlsConn, signal: AbortSignal): Promise<Deno.TlsConn> {
   const close = () => socket.close();
   if (signal.aborted) close();
@@ -123,6 +135,24 @@ function pinned(pin: Fingerprint): Examine {
     const fingerprint = fingerprintOf(certificate);
     if (fingerprint === pin) return distrusted(certificate);
     return `its certificate is another one: its fingerprint is ${fingerprint}, and ${pin} is pinned`;
+  };
+}
+
+/**
+ * Takes a certificate that is one of those in `ca`, for the names in it.
+ *
+ * @param otherwise what is wrong with any other
+ */
+function listed({ host }: Endpoint, ca: string, otherwise: string): Examine {
+  const fingerprints = parseCertificates(ca, "--ca").map(fingerprintOf);
+  return (certificate) => {
+    if (!fingerprints.includes(fingerprintOf(certificate))) return otherwise;
+    const { valid_from: from, valid_to: to } = certificate;
+    // The one that the runtime looked at was in time; but it was another connection, and may have been another certificate.
+    if (Date.parse(from) > Date.now() || Date.parse(to) < Date.now()) {
+      return `its certificate is valid from ${from} to ${to}`;
+    }
+    return checkServerIdentity(host, certificate)?.message ?? null;
   };
 }
 

@@ -5,6 +5,7 @@
  */
 
 import type { X509Certificate } from "node:crypto";
+import { UsageError } from "../core/errors.ts";
 import { checkKey, type Fingerprint, fingerprintOf, parseCertificates } from "./tls_certificate.ts";
 
 /** A certificate with its private key, as PEM. */
@@ -58,10 +59,15 @@ export class TlsIdentity {
   /**
    * Becomes another; nothing changes where that is of no use.
    *
-   * @throws {UsageError} as the constructor does
+   * @throws {UsageError} as the constructor does, and when clients would be asked for certificates who were not, or the reverse
    */
   renew(serving: TlsServing): void {
-    this.#certificate = check(serving);
+    const certificate = check(serving);
+    // A server of `node:tls` decides once whether it asks.
+    if ((serving.clientCa === undefined) !== (this.#serving.clientCa === undefined)) {
+      throw new UsageError("whether clients are asked for certificates cannot change", "start the server anew");
+    }
+    this.#certificate = certificate;
     this.#serving = serving;
     for (const renewed of this.#listeners) renewed(serving);
   }

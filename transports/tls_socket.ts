@@ -89,7 +89,7 @@ export class TlsSocket implements Socket {
   write(bytes: Uint8Array): Promise<number> {
     const piece = bytes.length > largestPiece ? bytes.subarray(0, largestPiece) : bytes;
     return new Promise((resolve, reject) => {
-      if (this.#socket.destroyed) reject(this.#error ?? closed());
+      if (this.#socket.destroyed || this.#error !== null) reject(this.#error ?? closed());
       else this.#socket.write(piece, (error) => error ? reject(this.#error ?? error) : resolve(piece.length));
     });
   }
