@@ -27,7 +27,7 @@ const commands: ReadonlyArray<readonly [name: string, description: string, load:
   ["key", "make a key that encrypts a multicast group", () => import("./key.ts")],
   ["passwd", "make a password or a token for the file of users", () => import("./passwd.ts")],
   ["completion", "print a completion script for a shell", () => import("./completion.ts")],
-  ["help", "explain a command, or the exit codes", () => import("./help.ts")],
+  ["help", "explain a command, the file of users, or the exit codes", () => import("./help.ts")],
 ];
 
 /**

@@ -82,6 +82,10 @@ export function declare(command: Command, program: Program): void {
       ].join(" "),
     ],
     ["much data over a slow link, compressed where that helps", "journalctl -f | stream publish logs --compress auto"],
+    [
+      "to a server that is encrypted and asks who you are",
+      "stream publish -s tls://example.com:7070 --token-file token ticks -m 12.1",
+    ],
     ["a file as one message", "stream publish images/latest picture.png --whole"],
   ]);
   command

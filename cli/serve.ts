@@ -71,6 +71,10 @@ export function declare(command: Command, program: Program): void {
   addExamples(command, [
     ["a server for this machine", "stream serve"],
     ["on a port that is free, which is printed", "stream serve --listen tcp://127.0.0.1:0"],
+    [
+      "on a network: encrypted, and for those in a file (stream help auth)",
+      "stream serve --listen tls://0.0.0.0:7070 --tls-self-signed --auth auth.toml",
+    ],
     ["that also multicasts every message, on this machine", "stream serve --multicast"],
     [
       "on a network, encrypted: whoever has the key receives it with stream subscribe --multicast",
