@@ -189,8 +189,7 @@ async function known(endpoint: Endpoint, trust: TlsTrust, examine: Examine, sign
   });
   tcp.connect({ host, port });
   try {
-    const socket = await promise;
-    return socket;
+    return await promise;
   } catch (error) {
     tcp.destroy();
     throw error;
