@@ -114,7 +114,7 @@ export async function openSecurity(
 ): Promise<OpenSecurity> {
   const { certificate, auth } = security;
   const tls = certificate === null ? null : new TlsIdentity(await readServing(security, certificate, hosts));
-  if (tls !== null) log.info("certificate", describe(tls));
+  if (tls !== null) tell("certificate", tls, log);
   if (auth === undefined) return { tls, authority: null };
   const file = await readAuthFile(auth);
   if ("faults" in file) throw new Failure(`the users cannot be used: ${file.faults.join("; ")}`);
@@ -146,7 +146,7 @@ export async function keepSecurity(
   const renew = async () => {
     if (tls === null || certificate === null) return;
     tls.renew(await readServing(security, certificate, hosts));
-    log.info("certificate renewed", describe(tls));
+    tell("certificate renewed", tls, log);
   };
   const reread = async () => {
     if (authority === null || auth === undefined) return;
@@ -186,8 +186,14 @@ async function readServing(
   return clientCa === undefined ? pair : { ...pair, clientCa: await readText(clientCa, "--tls-client-ca") };
 }
 
-function describe(tls: TlsIdentity): { fingerprint: string; expires: string } {
-  return { fingerprint: tls.fingerprint, expires: tls.expires.toISOString().slice(0, 10) };
+/** What a client would not take soon is worth a warning, in milliseconds. */
+const soon = 14 * 86_400_000;
+
+function tell(what: string, { fingerprint, expires }: TlsIdentity, log: Log): void {
+  const fields = { fingerprint, expires: expires.toISOString().slice(0, 10) };
+  const left = expires.getTime() - Date.now();
+  log.info(what, fields);
+  if (left < soon) log.warn(left < 0 ? "the certificate has expired" : "the certificate expires soon", fields);
 }
 
 async function readText(path: string, option: string): Promise<string> {
