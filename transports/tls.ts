@@ -15,6 +15,7 @@ import { ClientCertificates } from "./tls_clients.ts";
 import { clientLeft, rejectionOf } from "./tls_fault.ts";
 import type { TlsIdentity, TlsServing } from "./tls_identity.ts";
 import { TlsSocket } from "./tls_socket.ts";
+import { toNodeSocket } from "./tls_tcp.ts";
 
 /** How long a client may take for its handshake, in milliseconds, unless it is said. */
 const handshakeTimeout = 5_000;
@@ -53,7 +54,7 @@ interface Handshake {
  * import { assertEquals } from "@std/assert";
  *
  * const identity = new TlsIdentity(await selfSigned(["localhost", "127.0.0.1"]));
- * using listener = await listenTls(parseEndpoint("tls://127.0.0.1:0"), identity);
+ * using listener = listenTls(parseEndpoint("tls://127.0.0.1:0"), identity);
  * const dialling = dialTls(parseEndpoint(listener.endpoint), { pin: identity.fingerprint });
  * using accepted = (await listener.accept())!;
  * using dialled = await dialling;
@@ -61,23 +62,21 @@ interface Handshake {
  * assertEquals(await accepted.read(new Uint8Array(16)), 3);
  * ```
  */
-export async function listenTls(
-  endpoint: Endpoint,
-  identity: TlsIdentity,
-  options: TlsListenerOptions = {},
-): Promise<Listener> {
-  const acceptor = new Acceptor(identity, options);
+export function listenTls(endpoint: Endpoint, identity: TlsIdentity, options: TlsListenerOptions = {}): Listener {
+  let listener: Deno.TcpListener;
   try {
-    const port = await acceptor.listen(endpoint);
-    return new SocketListener(acceptor, formatEndpoint({ ...endpoint, port }), options);
+    listener = Deno.listen({ hostname: endpoint.host, port: endpoint.port });
   } catch (error) {
-    acceptor.close();
     throw listenFault(endpoint, formatEndpoint(endpoint), error);
   }
+  const acceptor = new Acceptor(listener, identity, options);
+  return new SocketListener(acceptor, formatEndpoint({ ...endpoint, port: listener.addr.port }), options);
 }
 
 /** Does the handshakes. */
 class Acceptor {
+  readonly #listener: Deno.TcpListener;
+  /** It listens to nothing itself: it is given connections. */
   readonly #server;
   readonly #options: TlsListenerOptions;
   readonly #unwatch: () => void;
@@ -86,9 +85,13 @@ class Acceptor {
   readonly #shaking = new Map<TcpSocket, Handshake>();
   readonly #waiting: TlsSocket[] = [];
   #arrived: (() => void) | null = null;
+  #accepting = false;
+  /** Why no connection can be accepted, until that was told. */
+  #fault: unknown = null;
   #closed = false;
 
-  constructor(identity: TlsIdentity, options: TlsListenerOptions) {
+  constructor(listener: Deno.TcpListener, identity: TlsIdentity, options: TlsListenerOptions) {
+    this.#listener = listener;
     this.#options = options;
     this.#server = createServer(shown(identity.serving));
     this.#clients = clientsOf(identity.serving);
@@ -104,35 +107,44 @@ class Acceptor {
     });
   }
 
-  listen({ host, port }: Endpoint): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(port, host, () => {
-        this.#server.removeListener("error", reject);
-        this.#server.on("error", (error: Error) => this.#options.onAcceptError?.(error));
-        resolve((this.#server.address() as { port: number }).port);
-      });
-    });
+  async accept(): Promise<TlsSocket> {
+    if (!this.#accepting) this.#acceptTcp();
+    while (this.#waiting.length === 0 && this.#fault === null) {
+      await new Promise<void>((resolve) => this.#arrived = resolve);
+    }
+    const fault = this.#fault;
+    this.#fault = null;
+    if (fault !== null) throw fault;
+    return this.#waiting.shift()!;
   }
 
-  async accept(): Promise<TlsSocket> {
-    while (this.#waiting.length === 0 && !this.#closed) await new Promise<void>((resolve) => this.#arrived = resolve);
-    const socket = this.#waiting.shift();
-    if (socket === undefined) throw new Deno.errors.BadResource("closed");
-    return socket;
+  /** Begins handshakes until something is wrong, which {@linkcode accept} tells: it is then asked again, when that may help. */
+  async #acceptTcp(): Promise<void> {
+    this.#accepting = true;
+    try {
+      for (;;) this.#server.emit("connection", toNodeSocket(await this.#listener.accept()));
+    } catch (error) {
+      this.#accepting = false;
+      this.#fault = error;
+      this.#woken();
+    }
+  }
+
+  #woken(): void {
+    this.#arrived?.();
+    this.#arrived = null;
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#unwatch();
-    this.#server.close();
+    this.#listener.close();
     for (const tcp of [...this.#shaking.keys()]) {
       this.#over(tcp);
       tcp.destroy();
     }
     for (const socket of this.#waiting.splice(0)) socket.close();
-    this.#arrived?.();
   }
 
   #begun(tcp: TcpSocket): void {
@@ -174,8 +186,7 @@ class Acceptor {
     // Not before: the wait for a client that has left during its handshake would go on.
     socket.allowHalfOpen = true;
     this.#waiting.push(new TlsSocket(socket, socket._parent, this.#clients?.examine(socket)));
-    this.#arrived?.();
-    this.#arrived = null;
+    this.#woken();
   }
 }
 
