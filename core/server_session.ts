@@ -98,6 +98,7 @@ export class ServerSession extends Session implements SubscribingSession {
   /** When what is being read came; Unix microseconds. */
   #receivedTime = 0;
   #rates: readonly RateLimit[] = [];
+  #cancelWait: () => void = () => {};
 
   constructor(platform: Platform, topics: Topics, sessions: Sessions, peer: Peer) {
     super(platform, topics.pool, topics.inputs, topics.limits);
@@ -298,6 +299,7 @@ export class ServerSession extends Session implements SubscribingSession {
   }
 
   protected override released(): void {
+    this.#cancelWait();
     this.#publishing?.close();
     this.#subscriptions?.close();
     this.#deliveries?.close();
@@ -353,12 +355,14 @@ export class ServerSession extends Session implements SubscribingSession {
     this.agent = agent;
     const { address, certified } = this.#peer;
     const answer = this.#sessions.authority.authenticate({ user, secret, certified, address });
-    if (answer instanceof Promise) this.hold(answer.then((answer) => this.#known(session, answer)));
-    else this.#known(session, answer);
+    const known = answer instanceof Promise
+      ? answer.then((answer) => this.#known(session, answer))
+      : this.#known(session, answer);
+    if (known instanceof Promise) this.hold(known);
   }
 
-  /** Lets the peer in, or not. */
-  #known(session: string, answer: Answer): void {
+  /** Lets the peer in, or not. Returns what that has to wait for. */
+  #known(session: string, answer: Answer): Promise<void> | void {
     if (!this.alive) return;
     if ("rejected" in answer) {
       this.close(answer.rejected.code, answer.rejected.why);
@@ -377,12 +381,12 @@ export class ServerSession extends Session implements SubscribingSession {
     if (!this.alive) return;
     const now = this.platform.now();
     const debt = Math.max(0, ...this.#rates.map((rate) => rate.take(now, 0, 0) - now));
-    if (debt === 0) this.#welcome(ended);
-    else this.hold(this.#wait(Math.min(debt, longestDebt)).then(() => this.#welcome(ended)));
+    if (debt > 0) return this.#wait(Math.min(debt, longestDebt)).then(() => this.#welcome(ended));
+    this.#welcome(ended);
   }
 
   #wait(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => void this.platform.after(milliseconds, resolve));
+    return new Promise((resolve) => this.#cancelWait = this.platform.after(milliseconds, resolve));
   }
 
   #welcome(ended: Rejection | null): void {
