@@ -172,6 +172,7 @@ export class ServerSession extends Session implements SubscribingSession {
     this.#publishing?.revise();
     this.#subscriptions?.revise();
     this.#deliveries?.revise();
+    this.#count();
     this.stir();
   }
 
