@@ -85,6 +85,8 @@ export class ServerSession extends Session implements SubscribingSession {
   /** What the user, and the address, take of the server: this session adds to it. */
   readonly usages: Usage[] = [];
   turnedAt = 0;
+  /** Bytes that it was told that it may have unacknowledged. */
+  connectionCredit = 0;
   readonly #topics: Topics;
   readonly #sessions: Sessions;
   readonly #peer: Peer;
@@ -162,13 +164,15 @@ export class ServerSession extends Session implements SubscribingSession {
 
   /** The account has changed; `null` where the user may not be here any more. */
   revise(account: Account | null): void {
-    if (!this.alive || this.id === "" || account === this.account) return;
+    if (!this.alive || this.id === "") return;
     if (account === null) {
       this.close(Code.removed, `${this.account.name}: ${codeText(Code.removed)}`);
       return;
     }
-    this.account = account;
+    // Even where the user is as before, its address may be limited otherwise.
     this.limited();
+    if (account === this.account) return;
+    this.account = account;
     this.#publishing?.revise();
     this.#subscriptions?.revise();
     this.#deliveries?.revise();
@@ -340,10 +344,9 @@ export class ServerSession extends Session implements SubscribingSession {
     for (const usage of this.usages) usage.subscriptions += more;
   }
 
-  /** Bytes that it may publish at once: what its rate brings in a second, but a frame. */
+  /** Bytes that it may publish at once: what its rate brings in a second. One frame may always be sent. */
   get #burst(): number {
-    const rate = Math.min(...this.usages.map(({ limits }) => limits.bytesPerSecond));
-    return Math.max(rate, largestFrame(this.maxMessage));
+    return Math.max(1, Math.floor(Math.min(...this.usages.map(({ limits }) => limits.bytesPerSecond))));
   }
 
   #pause(subscription: number, paused: boolean): void {
@@ -397,12 +400,13 @@ export class ServerSession extends Session implements SubscribingSession {
     this.reader.mostControl = largestControl;
     this.reader.mostMessages = largestFrame(maxMessage);
     this.opened();
+    this.connectionCredit = Math.min(this.#topics.limits.connectionCredit, this.#burst);
     frames.welcome.write(this.output.control, {
       features: 0,
       epoch: this.#topics.epoch,
       time: this.platform.time(),
       maxMessage,
-      connectionCredit: Math.min(this.#topics.limits.connectionCredit, this.#burst),
+      connectionCredit: this.connectionCredit,
       idleTimeout,
       closed: ended?.code ?? Code.done,
       why: ended?.why ?? "",
