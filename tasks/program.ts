@@ -20,8 +20,8 @@ export const permissions: readonly string[] = [
   "--allow-read",
   "--allow-write",
   "--allow-run",
-  "--allow-env=NO_COLOR,STREAM_SERVER,STREAM_TOKEN",
-  "--allow-sys=networkInterfaces",
+  "--allow-env=NO_COLOR,STREAM_SERVER,STREAM_TOKEN,HOME,LOCALAPPDATA,XDG_STATE_HOME",
+  "--allow-sys=hostname,networkInterfaces",
 ];
 
 /** Files that nothing imports and the program needs, from the root: workers and pages. */
