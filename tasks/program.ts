@@ -11,8 +11,9 @@ export const denoVersion = "2.9.6";
 
 /**
  * The least permissions that the program works with, installed or built: any server and any file that a user names,
- * its own environment variables, and which network interfaces there are. `bench` starts other programs; the other commands give that permission up at once. What is
- * not here is refused without a question.
+ * its own environment variables and those that say where its state goes, this machine's name and its network interfaces.
+ * `bench` starts other programs; the other commands give that permission up at once. What is not here is refused without
+ * a question.
  */
 export const permissions: readonly string[] = [
   "--no-prompt",
