@@ -20,7 +20,7 @@ class Client {
 
   static async connect(port: number, session: Uint8Array): Promise<Client> {
     const client = new Client(await Deno.connect({ hostname: "127.0.0.1", port }));
-    await client.send(utf8.encode("stream\x01\x00"), control(2, [4, 0], session, "from-the-document/1"));
+    await client.send(utf8.encode("stream\x01\x00"), control(2, [4, 0], session, "from-the-document/1", "", ""));
     assertEquals(text((await client.#take(8)).subarray(0, 7)), "stream\x01");
     const welcome = new Fields(await client.expect(3));
     welcome.int(4);

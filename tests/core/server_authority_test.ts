@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Answer } from "../../core/authority.ts";
 import { Code } from "../../core/codes.ts";
 import { declare, hello, list, ping, preamble, subscribe } from "../../core/control.ts";
-import { AuthorityServer, helloFrame, TestAuthority } from "./accounts.ts";
+import { AuthorityServer, helloFrame, type TestAuthority } from "./accounts.ts";
 import { concat, KiB } from "./fixtures.ts";
 import { controlFrame, Peer, subscribing, TestServer, textFrame, turn } from "./world.ts";
 
