@@ -132,9 +132,13 @@ export function accessOf(command: CommandUnknownOpts, instead?: GivenServer): Ac
  * @throws {Failure} when a file cannot be read
  * @throws {UsageError} when a secret would go unencrypted
  */
-export async function openAccess(access: Access, log: Log): Promise<OpenAccess> {
+export async function openAccess(
+  access: Access,
+  log: Log,
+  env: (name: string) => string | undefined = (name) => Deno.env.get(name),
+): Promise<OpenAccess> {
   const { server, ca, pin, insecure, client } = access;
-  const credentials = await credentialsOf(access);
+  const credentials = await credentialsOf(access, env("STREAM_TOKEN"));
   const endpoint = parseEndpoint(server);
   if (access.exposed && credentials.secret !== undefined) {
     log.warn("a secret on the command line can be seen by others on this machine: use --token-file or STREAM_TOKEN");
@@ -171,7 +175,7 @@ function requireEncryption({ scheme, host }: Endpoint, server: string, insecure:
 }
 
 /** What stands in the URL goes first, then the file, then the environment. */
-async function credentialsOf({ credentials, tokenFile }: Access): Promise<Credentials> {
+async function credentialsOf({ credentials, tokenFile }: Access, token: string | undefined): Promise<Credentials> {
   if (credentials !== null && tokenFile !== undefined && credentials.secret !== undefined) {
     throw new UsageError("--token-file and a secret in the URL exclude each other", "give one of them");
   }
@@ -180,7 +184,6 @@ async function credentialsOf({ credentials, tokenFile }: Access): Promise<Creden
     if (secret === "") throw new UsageError(`--token-file: ${JSON.stringify(tokenFile)} is empty`);
     return { ...credentials, secret: checkedSecret(secret, "--token-file") };
   }
-  const token = Deno.env.get("STREAM_TOKEN");
   if (credentials?.secret !== undefined || !token) return credentials ?? {};
   return { ...credentials, secret: checkedSecret(token, "STREAM_TOKEN") };
 }

@@ -6,6 +6,7 @@
 
 import type { CommanderError, CommandUnknownOpts } from "@commander-js/extra-typings";
 import { UsageError } from "../core/errors.ts";
+import { withoutSecret } from "../transports/endpoint.ts";
 import { defaultServer } from "./endpoints.ts";
 import { nearest } from "./suggest.ts";
 
@@ -25,7 +26,7 @@ export function usageErrorOf(error: CommanderError, command: CommandUnknownOpts)
       return new UsageError(`${quoted} is missing`, `usage: ${usageOf(command)}`);
     case "commander.excessArguments": {
       const most = command.registeredArguments.length;
-      const extra = command.args.slice(most).map((argument) => `"${argument}"`).join(" ");
+      const extra = command.args.slice(most).map((argument) => `"${withoutSecret(argument)}"`).join(" ");
       return new UsageError(`too many arguments: ${extra}`, `usage: ${usageOf(command)}`);
     }
     case "commander.optionMissingArgument":
@@ -84,7 +85,7 @@ function habitHint(flag: string, command: CommandUnknownOpts): string | undefine
 function unknownCommand(typed: string, command: CommandUnknownOpts): UsageError {
   const near = nearest(typed, command.commands.map((known) => known.name()));
   return new UsageError(
-    `unknown command "${typed}"`,
+    `unknown command "${withoutSecret(typed)}"`,
     near === undefined ? seeHelp(command) : `did you mean ${usageName(command)} ${near}?`,
   );
 }

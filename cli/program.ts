@@ -6,6 +6,7 @@
 
 import { type Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { UsageError } from "../core/errors.ts";
+import { withoutSecret } from "../transports/endpoint.ts";
 import type { ExitStatus } from "./exit.ts";
 import { logFormats, logLevels, type LogOptions } from "./log.ts";
 import { nearest } from "./suggest.ts";
@@ -142,10 +143,11 @@ export function onlyOneOf(flags: Readonly<Record<string, boolean>>): void {
  * @param command the command's name, for the hint
  */
 export function refuseUrl(place: string, text: string, command: string): void {
-  const [, server, rest] = /^([a-z][a-z0-9+.-]*:\/\/[^/]+)\/?(.*)$/is.exec(text) ?? [];
+  const url = withoutSecret(text);
+  const [, server, rest] = /^([a-z][a-z0-9+.-]*:\/\/[^/]+)\/?(.*)$/is.exec(url) ?? [];
   if (server === undefined) return;
   throw new UsageError(
-    `${place}: ${JSON.stringify(text)} is a URL`,
+    `${place}: ${JSON.stringify(url)} is a URL`,
     `the server is named apart: stream ${command} -s ${server} ${rest === "" ? place : rest}`,
   );
 }

@@ -142,6 +142,14 @@ export class Acknowledgements {
     if (this.#cancel === null) this.#wait();
   }
 
+  /**
+   * Whether a frame of so many bytes is more than a credit allows beside those that are held back. Who does not wait for
+   * them is slowed down by nothing else.
+   */
+  overdrawn(bytes: number, credit: number): boolean {
+    return this.#cancel !== null && this.#bytes > 0 && this.#bytes + bytes > credit;
+  }
+
   /** Ends {@linkcode holdUntil}. */
   release(): void {
     this.#cancel?.();

@@ -355,7 +355,8 @@ export class Link implements AsyncDisposable {
     const refused = refusals.has(code) || code === Code.connections && !this.#everConnected;
     if (final.has(code) && !refused) return new ProtocolError(code, why);
     if (refused) {
-      return new RefusedError(`connect to ${this.endpoint}`, code, why);
+      const attempted = this.#everConnected ? "keep the connection to" : "connect to";
+      return new RefusedError(`${attempted} ${this.endpoint}`, code, why);
     }
     return this.#lostError(this.#everConnected ? "keep the connection to" : "connect to", why);
   }

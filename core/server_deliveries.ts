@@ -60,11 +60,12 @@ export class ServerDeliveries {
     try {
       const refused = this.#refusal(request);
       if (refused === null) this.#begin(request, this.#route!);
-      else this.#fail(request.subscription, refused.code, refused.why);
+      else this.#fail(request.subscription, refused);
     } catch (error) {
-      if (error instanceof UsageError) this.#fail(request.subscription, Code.pattern, error.message);
-      else if (error instanceof TransportError) this.#fail(request.subscription, Code.noDatagrams, error.message);
-      else throw error;
+      const known = error instanceof UsageError || error instanceof TransportError;
+      if (!known) throw error;
+      const code = error instanceof UsageError ? Code.pattern : Code.noDatagrams;
+      this.#fail(request.subscription, { code, why: error.message });
     }
   }
 
@@ -94,9 +95,10 @@ export class ServerDeliveries {
   /** What may be read has changed: deliveries end of which a part may not be read any more. */
   revise(): void {
     for (const [subscription, delivery] of [...this.#deliveries]) {
-      if (this.#permitted(delivery.patterns)) continue;
+      const forbidden = this.#forbidden(delivery.patterns);
+      if (forbidden === null) continue;
       this.end(subscription);
-      this.#fail(subscription, Code.forbidden);
+      this.#fail(subscription, forbidden);
     }
   }
 
@@ -143,21 +145,21 @@ export class ServerDeliveries {
     // One that falls behind sees it by the numbers of what comes: there is nothing to disconnect.
     const policy = asked === Policy.wait ? Policy.wait : Policy.skip;
     const patterns = request.patterns.map(({ pattern }) => new Pattern(pattern));
-    if (!this.#permitted(patterns)) {
-      const asked = patterns.map(({ text }) => text).join(" ");
-      this.#fail(subscription, Code.forbidden, `${this.#session.account.name} may not read all that ${asked} matches`);
+    const forbidden = this.#forbidden(patterns);
+    if (forbidden !== null) {
+      this.#fail(subscription, forbidden);
       return;
     }
     const unreadable = hub.topics.unreadable(patterns, this.#session.codecs);
     if (unreadable !== null) {
-      this.#fail(subscription, Code.codec, unreadable);
+      this.#fail(subscription, { code: Code.codec, why: unreadable });
       return;
     }
     const wait = policy === Policy.wait;
     const onEncoded = (topic: Topic) => this.#encoded(subscription, topic);
     const delivery = hub.deliver({ at, patterns, largest, since, wait, onEncoded });
     if (delivery === null) {
-      this.#fail(subscription, Code.noDatagrams, "there is no memory for it");
+      this.#fail(subscription, { code: Code.noDatagrams, why: "there is no memory for it" });
       return;
     }
     this.#deliveries.set(subscription, delivery);
@@ -165,9 +167,12 @@ export class ServerDeliveries {
     frames.route.write(this.#session.control, { subscription, policy, ...delivery.source });
   }
 
-  /** A delivery is not looked at topic by topic: all of it may be read, or none. */
-  #permitted(patterns: readonly Pattern[]): boolean {
-    return this.#session.account.permissions.mayReadAll(patterns);
+  /** Why patterns cannot be delivered. That is not looked at topic by topic: all that they match may be read, or none. */
+  #forbidden(patterns: readonly Pattern[]): Rejection | null {
+    const { name, permissions } = this.#session.account;
+    if (permissions.mayReadAll(patterns)) return null;
+    const texts = patterns.map(({ text }) => text).join(" ");
+    return { code: Code.forbidden, why: `${name} may not read all that ${texts} matches` };
   }
 
   /** A topic begins to have frames that the peer may not be able to read. */
@@ -175,11 +180,11 @@ export class ServerDeliveries {
     const why = topic.unreadable(this.#session.codecs);
     if (why === null) return;
     this.end(subscription);
-    this.#fail(subscription, Code.codec, why);
+    this.#fail(subscription, { code: Code.codec, why });
     this.#session.stir();
   }
 
-  #fail(request: number, code: Code, why = codeText(code)): void {
+  #fail(request: number, { code, why }: Rejection): void {
     frames.failed.write(this.#session.control, { request, kind: FrameType.datagrams, code, why });
   }
 }

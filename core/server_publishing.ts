@@ -35,6 +35,8 @@ export interface PublishingSession {
   readonly maxMessage: number;
   /** Bytes that it may have unacknowledged in one topic. */
   readonly topicCredit: number;
+  /** Bytes that it was told that it may have unacknowledged in all. */
+  readonly connectionCredit: number;
   /** How fast it may publish; each is charged. */
   readonly rates: readonly RateLimit[];
   /** Where answers go. */
@@ -163,6 +165,9 @@ export class ServerPublishing {
         throw new ProtocolError(Code.protocol, `a frame for topic ${id}, which is not declared`);
       }
       this.#last = declaration;
+    }
+    if (this.acknowledgements.overdrawn(length, this.#session.connectionCredit)) {
+      throw new ProtocolError(Code.credit, `more than ${this.#session.connectionCredit} bytes unacknowledged`);
     }
     if (declaration.pending || !this.#append(declaration, segment, start, length, time)) {
       // Room for it may have cost this very session its life.

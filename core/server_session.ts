@@ -95,6 +95,8 @@ export class ServerSession extends Session implements SubscribingSession {
   rates: readonly RateLimit[] = [];
   maxMessage: number;
   topicCredit: number;
+  /** Bytes that it was told that it may have unacknowledged. */
+  connectionCredit: number;
   readonly #topics: Topics;
   readonly #sessions: Sessions;
   readonly #peer: Peer;
@@ -108,7 +110,9 @@ export class ServerSession extends Session implements SubscribingSession {
   #draining = false;
   /** When what is being read came; Unix microseconds. */
   #receivedTime = 0;
-  #connectionCredit: number;
+  /** Bytes that it may publish at once. */
+  #burst = Infinity;
+  #cancelWait: () => void = () => {};
 
   constructor(platform: Platform, topics: Topics, sessions: Sessions, peer: Peer) {
     super(platform, topics.pool, topics.inputs, topics.limits);
@@ -117,7 +121,7 @@ export class ServerSession extends Session implements SubscribingSession {
     this.#peer = peer;
     this.maxMessage = topics.limits.maxMessage;
     this.topicCredit = topics.limits.topicCredit;
-    this.#connectionCredit = topics.limits.connectionCredit;
+    this.connectionCredit = topics.limits.connectionCredit;
     this.reader.mostControl = largestHello;
   }
 
@@ -163,17 +167,20 @@ export class ServerSession extends Session implements SubscribingSession {
 
   /** The account has changed; `null` where the user may not be here any more. */
   revise(account: Account | null): void {
-    if (!this.alive || this.id === "" || account === this.account) return;
+    if (!this.alive || this.id === "") return;
     if (account === null) {
       this.close(Code.removed, `${this.account.name}: ${codeText(Code.removed)}`);
       return;
     }
-    this.account = account;
+    // Even where the user is as before, its address may be limited otherwise.
     this.limited();
+    if (account === this.account) return;
+    this.account = account;
     this.#publishing?.revise();
     this.#subscriptions?.revise();
     this.#deliveries?.revise();
     this.#keys?.revise();
+    this.#count();
     this.stir();
   }
 
@@ -190,11 +197,10 @@ export class ServerSession extends Session implements SubscribingSession {
     const all = this.usages.map(({ limits }) => limits);
     this.rates = this.usages.flatMap(({ rate }) => rate ?? []);
     this.maxMessage = Math.min(limits.maxMessage, ...all.map(({ maxMessage }) => maxMessage));
-    // What its rate brings in a second, but a frame.
+    // What its rate brings in a second; one frame may always be sent.
     const rate = Math.min(...all.map(({ bytesPerSecond }) => bytesPerSecond));
-    const burst = Math.max(largestFrame(this.maxMessage), rate);
-    this.topicCredit = Math.min(limits.topicCredit, burst);
-    this.#connectionCredit = Math.min(limits.connectionCredit, burst);
+    this.#burst = Math.max(1, Math.floor(rate));
+    this.topicCredit = Math.min(limits.topicCredit, this.#burst);
   }
 
   /** Tells the peer that the server is shutting down: nothing more is appended, what is in the logs still goes. */
@@ -320,6 +326,7 @@ export class ServerSession extends Session implements SubscribingSession {
   }
 
   protected override released(): void {
+    this.#cancelWait();
     this.#publishing?.close();
     this.#subscriptions?.close();
     this.#deliveries?.close();
@@ -370,12 +377,14 @@ export class ServerSession extends Session implements SubscribingSession {
     this.codecs = features & codecFeatures;
     const { address, certified } = this.#peer;
     const answer = this.#sessions.authority.authenticate({ user, secret, certified, address });
-    if (answer instanceof Promise) this.hold(answer.then((answer) => this.#known(session, answer)));
-    else this.#known(session, answer);
+    const known = answer instanceof Promise
+      ? answer.then((answer) => this.#known(session, answer))
+      : this.#known(session, answer);
+    if (known instanceof Promise) this.hold(known);
   }
 
-  /** Lets the peer in, or not. */
-  #known(session: string, answer: Answer): void {
+  /** Lets the peer in, or not. Returns what that has to wait for. */
+  #known(session: string, answer: Answer): Promise<void> | void {
     if (!this.alive) return;
     if ("rejected" in answer) {
       this.close(answer.rejected.code, answer.rejected.why);
@@ -394,12 +403,12 @@ export class ServerSession extends Session implements SubscribingSession {
     if (!this.alive) return;
     const now = this.platform.now();
     const debt = Math.max(0, ...this.rates.map((rate) => rate.take(now, 0, 0) - now));
-    if (debt === 0) this.#welcome(ended);
-    else this.hold(this.#wait(Math.min(debt, longestDebt)).then(() => this.#welcome(ended)));
+    if (debt > 0) return this.#wait(Math.min(debt, longestDebt)).then(() => this.#welcome(ended));
+    this.#welcome(ended);
   }
 
   #wait(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => void this.platform.after(milliseconds, resolve));
+    return new Promise((resolve) => this.#cancelWait = this.platform.after(milliseconds, resolve));
   }
 
   #welcome(ended: Rejection | null): void {
@@ -409,12 +418,13 @@ export class ServerSession extends Session implements SubscribingSession {
     this.reader.mostControl = largestControl;
     this.reader.mostMessages = largestFrame(maxMessage);
     this.opened();
+    this.connectionCredit = Math.min(this.#topics.limits.connectionCredit, this.#burst);
     frames.welcome.write(this.output.control, {
       features: this.codecs,
       epoch: this.#topics.epoch,
       time: this.platform.time(),
       maxMessage,
-      connectionCredit: this.#connectionCredit,
+      connectionCredit: this.connectionCredit,
       idleTimeout,
       closed: ended?.code ?? Code.done,
       why: ended?.why ?? "",

@@ -43,7 +43,7 @@ export abstract class Session {
   why = "";
   /** Whether it was the peer that said why. */
   told = false;
-  /** Resolves when more is taken from the peer; `null` while that is so already. */
+  /** Resolves when more is taken from the peer, or nothing ever; `null` while that is so already. */
   held: Promise<void> | null = null;
   /** When the peer last accepted a byte, or was first asked to; monotonic milliseconds. */
   lastProgress: number;
@@ -68,6 +68,8 @@ export abstract class Session {
   protected lastHeard: number;
   #pinged = 0;
   #deadline = Infinity;
+  /** Ends {@linkcode held}. */
+  #unhold: () => void = () => {};
   readonly #writeDeadline: number;
 
   constructor(
@@ -134,21 +136,23 @@ export abstract class Session {
   }
 
   /**
-   * Takes nothing more from the peer until something is found out; that this takes time is not the peer's doing.
+   * Takes nothing more from the peer until something is found out, or the session ends; that this takes time is not the
+   * peer's doing.
    *
    * @param found what it throws is a bug
    */
   protected hold(found: Promise<void>): void {
     this.#deadline = Infinity;
     const goOn = () => {
+      if (!this.alive) return;
       this.held = null;
       this.lastHeard = this.platform.now();
       this.#take();
     };
-    this.held = found.then(goOn, (error) => {
-      this.held = null;
-      this.#fail(error);
-    });
+    const ended = new Promise<void>((resolve) => this.#unhold = resolve);
+    // What is a bug ends the session as well, and is to be told as what it is.
+    const known = found.finally(() => this.#unhold = () => {}).then(goOn, (error) => this.#fail(error));
+    this.held = Promise.race([ended, known]);
   }
 
   /** Takes note that the peer has finished writing: what is pending for it still goes. */
@@ -286,6 +290,8 @@ export abstract class Session {
     this.#state = "closing";
     this.#deadline = this.platform.now() + linger;
     this.reader.close();
+    this.held = null;
+    this.#unhold();
     this.released();
   }
 

@@ -11,9 +11,9 @@ export const denoVersion = "2.9.6";
 
 /**
  * The least permissions that the program works with, installed or built: any server and any file that a user names,
- * its own environment variables and those that say where it may keep a certificate, the machine's name, and which network
- * interfaces there are. `bench` starts other programs; the other commands give that permission up at once. What is not here is
- * refused without a question.
+ * its own environment variables and those that say where its state goes, this machine's name and its network interfaces.
+ * `bench` starts other programs; the other commands give that permission up at once. What is not here is refused without
+ * a question.
  */
 export const permissions: readonly string[] = [
   "--no-prompt",
@@ -21,8 +21,8 @@ export const permissions: readonly string[] = [
   "--allow-read",
   "--allow-write",
   "--allow-run",
-  "--allow-env=NO_COLOR,STREAM_SERVER,STREAM_TOKEN,HOME,XDG_STATE_HOME,LOCALAPPDATA",
-  "--allow-sys=networkInterfaces,hostname",
+  "--allow-env=NO_COLOR,STREAM_SERVER,STREAM_TOKEN,HOME,LOCALAPPDATA,XDG_STATE_HOME",
+  "--allow-sys=hostname,networkInterfaces",
 ];
 
 /** Files that nothing imports and the program needs, from the root: workers and pages. */

@@ -102,8 +102,12 @@ export function parseEndpoint(
 }
 
 function wrongEndpoint(text: string, why: string): string {
-  // What stands before the host may be a secret, and its end be misplaced.
-  return `wrong endpoint ${JSON.stringify(text.replace(/:\/\/.*@/s, "://...@"))}: ${why}`;
+  return `wrong endpoint ${JSON.stringify(withoutSecret(text))}: ${why}`;
+}
+
+/** A text that may be an endpoint, without what may be a secret in it: all before the last `@`, wherever that stands. */
+export function withoutSecret(text: string): string {
+  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1...@");
 }
 
 /** Who to be at a server: see {@linkcode splitCredentials}. */
@@ -115,9 +119,10 @@ export interface UrlCredentials {
 }
 
 /**
- * Takes out of an endpoint what stands before its host: `user:password@`, or `token@`. Both are decoded.
+ * Takes out of an endpoint what stands before its host: `user:password@`, `user:@`, or `token@`. Both are decoded.
  *
- * @throws {UsageError} when it has a `%` that no two hex digits follow, or is longer than 255 bytes
+ * @throws {UsageError} when it has a `%` that no two hex digits follow, is longer than 255 bytes, or there is an `@` elsewhere:
+ * then a secret may stand where none is looked for, and what cannot be told from one is not quoted
  *
  * @example
  * ```ts
@@ -131,24 +136,30 @@ export interface UrlCredentials {
  * ```
  */
 export function splitCredentials(text: string): { endpoint: string; credentials: UrlCredentials | null } {
-  const parts = /^([^:/?#]*:\/\/)([^/?#]*)@([^@/?#]*)(.*)$/s.exec(text);
-  if (parts === null) return { endpoint: text, credentials: null };
+  const hint = "what a URL has a meaning for is written with %: %40 is @, %3A is :, %2F is /, %3F is ?, %23 is #";
+  const wrong = (why: string) => new UsageError(wrongEndpoint(text, why), hint);
+  const parts = /^([^:/?#]*:\/\/)([^/?#]*)@([^@/?#]*)([^@]*)$/.exec(text);
+  if (parts === null) {
+    if (!text.includes("@")) return { endpoint: text, credentials: null };
+    throw wrong("its user or secret is not well-formed, or it has an @ behind the host");
+  }
   const [, scheme = "", given = "", host = "", rest = ""] = parts;
   const decode = (part: string) => {
-    const hint = "what a URL has a meaning for is written with %: %40 is @, %3A is :, %2F is /";
     let decoded: string;
     try {
       decoded = decodeURIComponent(part);
     } catch {
-      throw new UsageError(wrongEndpoint(text, "the user or the secret has a % that no two hex digits follow"), hint);
+      throw wrong("the user or the secret has a % that no two hex digits follow");
     }
     if (encodeText(decoded).length <= 255) return decoded;
-    throw new UsageError(wrongEndpoint(text, "a user and a secret have 255 bytes at most"), hint);
+    throw wrong("a user and a secret have 255 bytes at most");
   };
   const colon = given.indexOf(":");
-  const credentials = colon < 0
-    ? { secret: decode(given) }
-    : { user: decode(given.slice(0, colon)), secret: decode(given.slice(colon + 1)) };
+  const [user, secret] = colon < 0 ? ["", given] : [given.slice(0, colon), given.slice(colon + 1)];
+  const credentials = {
+    ...(user !== "" && { user: decode(user) }),
+    ...(secret !== "" && { secret: decode(secret) }),
+  };
   return { endpoint: `${scheme}${host}${rest}`, credentials };
 }
 

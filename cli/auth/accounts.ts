@@ -8,13 +8,18 @@ import type { Account, AccountLimits } from "../../core/account.ts";
 import type { PasswordHash } from "./password_hash.ts";
 import { tokenHash } from "./tokens.ts";
 
+/** What who shows nothing is called. */
+export const anonymousName = "anonymous";
+
 /** What is wrong with the name of a user, as a clause, or `undefined` if nothing is. */
 export function userNameFault(name: string): string | undefined {
   const length = new TextEncoder().encode(name).length;
   if (length < 1 || length > 255) return `a name has 1 to 255 bytes, not ${length}`;
   // deno-lint-ignore no-control-regex
   if (/[\u0000-\u001f\u007f-\u009f]/.test(name)) return "a name has no control character in it";
-  return name.isWellFormed() ? undefined : "a name is well-formed Unicode";
+  if (!name.isWellFormed()) return "a name is well-formed Unicode";
+  // They would share their limits and what they publish with.
+  return name === anonymousName ? `that is what who shows nothing is called: see [${anonymousName}]` : undefined;
 }
 
 /** A user with what it is known by. */

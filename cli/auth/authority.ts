@@ -5,7 +5,7 @@
  */
 
 import type { Account } from "../../core/account.ts";
-import { Attempts } from "../../core/attempts.ts";
+import { Attempts, networkOf } from "../../core/attempts.ts";
 import type { Answer, Authority, Claim } from "../../core/authority.ts";
 import { Code } from "../../core/codes.ts";
 import type { Platform } from "../../core/connection.ts";
@@ -43,7 +43,7 @@ export class FileAuthority implements Authority {
   readonly #onFailed: (attempt: FailedAttempt) => void;
   readonly #passwords = new Passwords();
   readonly #attempts = new Attempts();
-  /** Claims that are not answered yet, by address. */
+  /** Claims that are not answered yet, by network. */
   readonly #waiting = new Map<string, number>();
 
   /** @param onFailed told of each attempt that failed */
@@ -143,11 +143,11 @@ export class FileAuthority implements Authority {
   }
 
   #waitingAt({ address }: Claim): number {
-    return this.#waiting.get(address) ?? 0;
+    return this.#waiting.get(networkOf(address)) ?? 0;
   }
 
   async #counted(claim: Claim, answer: Promise<Answer>): Promise<Answer> {
-    const { address } = claim;
+    const address = networkOf(claim.address);
     this.#waiting.set(address, this.#waitingAt(claim) + 1);
     try {
       return await answer;

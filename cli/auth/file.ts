@@ -30,7 +30,7 @@ import { Permissions, type Rules } from "../../core/permissions.ts";
 import { Failure } from "../exit.ts";
 import { fileReason } from "../stdio.ts";
 import { parseCount, parseRate, parseSize } from "../units.ts";
-import { Accounts, type User, userNameFault } from "./accounts.ts";
+import { Accounts, anonymousName, type User, userNameFault } from "./accounts.ts";
 import { Entry, type Fault, pathText } from "./entry.ts";
 import { parsePasswordHash, type PasswordHash } from "./password_hash.ts";
 import { linesOf, parseToml } from "./toml.ts";
@@ -111,7 +111,7 @@ function readAccounts(root: Entry): Accounts {
   }
   return new Accounts(
     withoutTwins(known),
-    anonymous && readAccount("anonymous", anonymous.table(["publish", "subscribe", "limits"]), every),
+    anonymous && readAccount(anonymousName, anonymous.table(["publish", "subscribe", "limits"]), every),
     { ...noLimits, ...readLimits(address) },
   );
 }

@@ -1,6 +1,6 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { UsageError } from "../../core/errors.ts";
-import { isLoopback, parseServer, requireOpen } from "../../cli/endpoints.ts";
+import { type Admission, isLoopback, parseServer, requireOpen } from "../../cli/endpoints.ts";
 
 for (
   const [text, endpoint] of [
@@ -21,6 +21,9 @@ Deno.test("the example for a wrong server is a right one", () => {
   assertEquals(hint, "for example: tcp://127.0.0.1:7070");
 });
 
+/** A server that knows nobody. */
+const nobody: Admission = { open: false, users: false, certificates: false };
+
 const hosts: Readonly<Record<string, boolean>> = {
   "localhost": true,
   "127.0.0.1": true,
@@ -40,9 +43,31 @@ for (const [host, loopback] of Object.entries(hosts)) {
   Deno.test(`${host} ${loopback ? "is" : "is not"} loopback`, () => {
     assertEquals(isLoopback(host), loopback);
     const endpoint = host.includes(":") ? `tcp://[${host}]:1` : `tcp://${host}:1`;
-    const nobody = { open: false, users: false, certificates: false };
     requireOpen(endpoint, { ...nobody, open: true });
     if (loopback) requireOpen(endpoint, nobody);
     else assertThrows(() => requireOpen(endpoint, nobody), UsageError, "is not on loopback");
+  });
+}
+
+/** What may be reached from other machines, by what is known of those who come. */
+const admissions: [endpoint: string, admission: Partial<Admission>, fault: RegExp | null][] = [
+  ["tls://0.0.0.0:7070", {}, /anybody who reaches it could publish and subscribe.*--auth FILE/],
+  ["tls://0.0.0.0:7070", { users: true }, null],
+  ["tls://0.0.0.0:7070", { certificates: true }, null],
+  ["tls://0.0.0.0:7070", { open: true }, null],
+  ["tcp://0.0.0.0:7070", { users: true }, /passwords and messages could be read.*listen on tls:\/\/0\.0\.0\.0:7070/],
+  ["tcp://0.0.0.0:7070", { certificates: true }, /anybody who reaches it/],
+  ["tcp://0.0.0.0:7070", { users: true, open: true }, null],
+  ["tcp://127.0.0.1:7070", { users: true }, null],
+];
+
+for (const [endpoint, admission, fault] of admissions) {
+  Deno.test(`${endpoint} with ${Object.keys(admission)} ${fault ? "is refused" : "may be listened on"}`, () => {
+    const require = () => requireOpen(endpoint, { ...nobody, ...admission });
+    if (fault === null) require();
+    else {
+      const { message, hint } = assertThrows(require, UsageError);
+      assertMatch(`${message}: ${hint}`, fault);
+    }
   });
 }

@@ -146,7 +146,7 @@ export class Process implements AsyncDisposable {
     this.#child = new Deno.Command(first!, {
       args: rest,
       cwd: root,
-      env: { NO_COLOR: "1", STREAM_SERVER: "", ...env },
+      env: { NO_COLOR: "1", STREAM_SERVER: "", STREAM_TOKEN: "", ...env },
       stdin: stdin === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",

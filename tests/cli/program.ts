@@ -18,7 +18,7 @@ export const denoRun: readonly string[] = [
   "--allow-write",
   "--allow-run",
   "--allow-env",
-  "--allow-sys=networkInterfaces,hostname",
+  "--allow-sys=hostname,networkInterfaces",
 ];
 
 /** Runs `stream` with these arguments and an empty stdin, to its end. */

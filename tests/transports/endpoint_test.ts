@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { UsageError } from "../../core/errors.ts";
-import { type Endpoint, formatEndpoint, parseEndpoint } from "../../transports/endpoint.ts";
+import { type Endpoint, formatEndpoint, parseEndpoint, withoutSecret } from "../../transports/endpoint.ts";
 import { type Scheme, schemes, type SchemeShape } from "../../transports/schemes.ts";
 
 const none = { topic: null, path: null, topics: [], options: {} };
@@ -118,9 +118,7 @@ Deno.test("a wrong endpoint is a usage error that names the wrong part and shows
   for (const [text, message, hint] of wrong) {
     const error = assertThrows(() => parseEndpoint(text), UsageError, undefined, text);
     assert(error.message.includes(message), `${text}: ${error.message}`);
-    // What may be a secret is not shown.
-    const shown = JSON.stringify(text.replace("me:secret@", "...@"));
-    assert(error.message.startsWith(`wrong endpoint ${shown}: `), error.message);
+    assert(error.message.startsWith(`wrong endpoint ${JSON.stringify(withoutSecret(text))}: `), error.message);
     assert(!error.message.includes("\n"), error.message);
     assert(error.hint?.includes(hint), `${text}: ${error.hint}`);
   }
@@ -201,4 +199,16 @@ Deno.test("no text whatever is anything but an endpoint or a usage error", () =>
       assert(error instanceof UsageError, String(error));
     }
   }));
+});
+
+Deno.test("of what may be a secret nothing is shown, wherever it stands", () => {
+  for (
+    const [text, shown] of [
+      ["tls://h:1/a", "tls://h:1/a"],
+      ["tls://a:b@h:1", "tls://...@h:1"],
+      ["tls://a:b/c?d#e@f@h", "tls://...@h"],
+      ["a:b@h", "...@h"],
+      ["tls:/a:b\nc@h", "...@h"],
+    ] as const
+  ) assertEquals(withoutSecret(text), shown);
 });

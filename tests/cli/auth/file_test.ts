@@ -156,6 +156,7 @@ Deno.test("what is wrong is told with file, line and key", () => {
     [`users."" = {}`, '1: users."": a name has 1 to 255 bytes, not 0'],
     [`users."${"é".repeat(128)}" = {}`, "a name has 1 to 255 bytes, not 256"],
     [`users."a\\nb" = {}`, '1: users."a\\nb": a name has no control character in it'],
+    ["[anonymous]\n[users.anonymous]", "2: users.anonymous: that is what who shows nothing is called: see [anonymous]"],
   ];
   for (const [text, fault] of table) {
     const [first, ...more] = faults(text);

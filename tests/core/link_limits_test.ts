@@ -1,0 +1,43 @@
+import { assert, assertEquals } from "@std/assert";
+import type { AccountLimits } from "../../core/account.ts";
+import { AuthorityServer } from "./accounts.ts";
+import { Random } from "./fixtures.ts";
+import { Network } from "./links.ts";
+
+const rates: [name: string, limits: Partial<AccountLimits>, seconds: number][] = [
+  ["far less than a frame a second", { bytesPerSecond: 500 }, 600],
+  ["a fraction of a byte a second more", { bytesPerSecond: 10_000.7 }, 20],
+  ["few messages a second", { messagesPerSecond: 50 }, 20],
+  ["a fast user with small messages", { bytesPerSecond: 1_000_000, maxMessage: 400 }, 0.1],
+];
+
+for (const [name, limits, seconds] of rates) {
+  Deno.test(`a publisher within its limits loses nothing and is not closed, through cuts as well: ${name}`, async () => {
+    await using test = new AuthorityServer({ alice: { limits } });
+    const network = new Network(test);
+    const { link } = await network.connect({ credentials: { user: "alice" }, giveUpAfter: Infinity });
+    const begun = test.world.now();
+    const random = new Random(1);
+    let bytes = 0;
+    for (let i = 0; i < 1_000; i++) {
+      const message = random.bytes(random.between(1, 400));
+      bytes += message.length;
+      const published = link.publisher.publish(`t${i % 3}`, message);
+      published.catch(() => {});
+      if (i % 250 === 100) {
+        await test.world.run(20);
+        await network.cut();
+      }
+    }
+    await test.world.wait(link.publisher.flush(), 10_000_000);
+    const took = (test.world.now() - begun) / 1000;
+    const { bytesPerSecond = Infinity, messagesPerSecond = Infinity } = limits;
+    // A second's worth is free, and nothing is let through faster than it may be.
+    assert(took > Math.max(bytes / bytesPerSecond, 1_000 / messagesPerSecond) - 1.5, `it took ${took} s`);
+    assert(took < 3 * seconds + 10, `it took ${took} s`);
+    const messages = ["t0", "t1", "t2"].map((topic) => test.server.topics.get(topic)!.log.nextSequence - 1);
+    assertEquals(messages, [334, 333, 333]);
+    assertEquals(test.closes("credit"), 0);
+    await network.close(link);
+  });
+}
