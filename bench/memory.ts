@@ -109,7 +109,13 @@ async function openConnection(endpoint: string, id: number, topic: string | null
   const { hostname, port } = new URL(endpoint.replace("tcp:", "http:"));
   const writer = new FrameWriter();
   writer.raw(preamble);
-  hello.write(writer, { features: 0, session: id.toString(16).padStart(32, "0"), agent: "bench" });
+  hello.write(writer, {
+    features: 0,
+    session: id.toString(16).padStart(32, "0"),
+    agent: "bench",
+    user: "",
+    secret: "",
+  });
   if (topic !== null) {
     const patterns = [{ pattern: topic }];
     subscribe.write(writer, { subscription: 1, policy: 0, start: 0, value: 0, epoch: noId, patterns });
