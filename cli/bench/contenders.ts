@@ -7,6 +7,7 @@
 import { connect } from "../../mod.ts";
 import { defaultServer } from "../endpoints.ts";
 import type { Log } from "../log.ts";
+import { cipherOf } from "./cipher.ts";
 import type { TargetKind } from "./driver.ts";
 import { type BenchGroup, sentIn } from "./group.ts";
 import type { Contender } from "./rounds.ts";
@@ -99,7 +100,10 @@ function started(kind: TargetKind, log: Log, options: ServerOptions): Contender 
     },
     async begin() {
       const server = await startServer(kind, options);
-      if (commandLine === null) log.info(`${kind}: ${server.version}, started for each run as: ${server.commandLine}`);
+      if (commandLine === null) {
+        const cipher = certificate === null ? "" : `, ${await cipherOf(server) ?? "cipher not known"}`;
+        log.info(`${kind}: ${server.version}${cipher}, started for each run as: ${server.commandLine}`);
+      }
       commandLine ??= server.commandLine;
       const { endpoint, version, pid } = server;
       const end = () => server[Symbol.asyncDispose]();

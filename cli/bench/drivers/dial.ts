@@ -28,8 +28,11 @@ export async function dial(
   const ending = new AbortController();
   const { signal } = ending;
   const timer = setTimeout(() => ending.abort(), limit);
+  const seconds = limit / 1000;
+  let late = `no answer within ${seconds} s: check the address, and what a firewall lets through`;
   try {
     const socket = await Deno.connect({ hostname, port, signal });
+    late = `what listens there has said nothing for ${seconds} s: is it TLS that is spoken there?`;
     try {
       socket.setNoDelay(true);
     } catch {
@@ -37,10 +40,7 @@ export async function dial(
     }
     return trust === null ? socket : await shaken(await startTls(socket, address, trust), signal);
   } catch (error) {
-    if (signal.aborted) {
-      const late = `no answer within ${limit / 1000} s: check the address, and what a firewall lets through`;
-      throw new TransportError(`connect to ${text}`, text, late, error);
-    }
+    if (signal.aborted) throw new TransportError(`connect to ${text}`, text, late, error);
     throw connectFault(address, error);
   } finally {
     clearTimeout(timer);

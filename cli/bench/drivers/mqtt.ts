@@ -12,7 +12,8 @@ import type { Driver, Sink } from "../driver.ts";
 import type { BenchTrust } from "../tls.ts";
 import { type Address, parseAddress } from "./address.ts";
 import { encodeConnect, encodeSubscribe, MqttEncoder, type MqttEvents, MqttParser, pingreq } from "./mqtt_codec.ts";
-import { nowhere, open, type RawConnection, RawSender, type Session } from "./raw.ts";
+import { nowhere, open, type RawConnection, type Session } from "./raw.ts";
+import { RawSender } from "./raw_sender.ts";
 
 /** The most patterns in one SUBSCRIBE. */
 const mostPatterns = 100;

@@ -12,7 +12,8 @@ import type { Driver, Sink } from "../driver.ts";
 import type { BenchTrust } from "../tls.ts";
 import { type Address, parseAddress } from "./address.ts";
 import { NatsEncoder, type NatsEvents, NatsParser } from "./nats_codec.ts";
-import { nowhere, open, type RawConnection, RawSender, type Session } from "./raw.ts";
+import { nowhere, open, type RawConnection, type Session } from "./raw.ts";
+import { RawSender } from "./raw_sender.ts";
 
 /** What a server that has said nothing is asked, after so many milliseconds, so that one of another kind shows itself. */
 const silence = 1_000;

@@ -6,12 +6,12 @@
 
 import { ProtocolError, TransportError } from "../../../core/errors.ts";
 import { connectionFault, errorCode } from "../../../transports/fault.ts";
-import type { Receiver, Sender, Sink } from "../driver.ts";
+import type { Receiver, Sink } from "../driver.ts";
 import type { BenchTrust } from "../tls.ts";
 import type { Address } from "./address.ts";
 import { connectFault, dial, startTls } from "./dial.ts";
 import { Input, type Parser } from "./input.ts";
-import { type Encoder, Output } from "./output.ts";
+import { Output } from "./output.ts";
 
 /** Above so many bytes that are not being written yet, a sender is asked to wait. As many again may be in a pending write. */
 const enough = 256 * 1024;
@@ -265,49 +265,5 @@ export async function open<Opened extends Session>(
     throw error;
   } finally {
     clearInterval(timer);
-  }
-}
-
-/** A connection that sends, in any protocol. */
-export class RawSender implements Sender {
-  readonly closed: Promise<void>;
-  readonly #connection: RawConnection;
-  readonly #encoder: Encoder;
-  readonly #confirm: () => Promise<void>;
-
-  /**
-   * Takes the connection over.
-   *
-   * @param confirm waits until the server has taken all that was sent; what it asks the server for is written by it
-   */
-  constructor(connection: RawConnection, encoder: Encoder, confirm: () => Promise<void>) {
-    this.#connection = connection;
-    this.#encoder = encoder;
-    this.#confirm = confirm;
-    this.closed = connection.closed;
-  }
-
-  get writable(): boolean {
-    return this.#connection.writable;
-  }
-
-  send(topic: number, message: Uint8Array): boolean {
-    this.#encoder.message(this.#connection.output, topic, message);
-    this.#connection.post();
-    return this.#connection.writable;
-  }
-
-  ready(): Promise<void> {
-    return this.#connection.until(() => this.#connection.writable);
-  }
-
-  flush(): Promise<void> {
-    return this.#confirm();
-  }
-
-  /** Closes it at once: what was not flushed may be lost. */
-  async close(): Promise<void> {
-    this.#connection.close();
-    await this.#connection.closed.catch(() => {});
   }
 }

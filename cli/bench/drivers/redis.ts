@@ -11,7 +11,8 @@ import { RefusedError } from "../../../core/errors.ts";
 import type { Driver, Sink } from "../driver.ts";
 import type { BenchTrust } from "../tls.ts";
 import { type Address, parseAddress } from "./address.ts";
-import { nowhere, open, type RawConnection, RawSender, type Session } from "./raw.ts";
+import { nowhere, open, type RawConnection, type Session } from "./raw.ts";
+import { RawSender } from "./raw_sender.ts";
 import { command, RedisEncoder, RedisParser } from "./redis_codec.ts";
 
 /** The most names in one command: one command for thousands would hold the server up for as long. */
