@@ -87,8 +87,7 @@ Deno.test({
 Deno.test("nats: a server that leaves during the handshake is told of", async () => {
   await using stranger = new Stranger(async (guest) => {
     await guest.says('INFO {"tls_required":true}\r\n');
-    // The first byte of a handshake.
-    await guest.hears(/^\x16/);
+    await guest.hears(/^./s);
   });
   const endpoint = `nats://${stranger.address}`;
   for (const attempt of attempts(await driverOf("nats", { trust: {} }), endpoint)) {
