@@ -6,12 +6,14 @@
 
 import { Argument, type Command } from "@commander-js/extra-typings";
 import { UsageError } from "../core/errors.ts";
-import { parseEndpoint } from "../transports/endpoint.ts";
 import type { TargetKind } from "./bench/driver.ts";
 import { type GroupOptions, groupOptions, receptionOf } from "./bench/group_options.ts";
 import type { ScenarioName } from "./bench/scenarios.ts";
 import { type LoadOptions, loadsOf, scenarioNames, scenarios } from "./bench/scenarios.ts";
-import { schemeOf, targetSchemes } from "./bench/drivers/table.ts";
+import { type NamedTarget, parseTarget, tlsOf } from "./bench/target_options.ts";
+import type { BenchTls } from "./bench/tls.ts";
+import { withoutSecrets } from "./bench/drivers/address.ts";
+import { targetSchemes } from "./bench/drivers/table.ts";
 import { defaultServer } from "./endpoints.ts";
 import type { ExitStatus } from "./exit.ts";
 import type { LogOptions } from "./log.ts";
@@ -32,11 +34,13 @@ export interface BenchOptions {
   readonly scenarios: readonly ScenarioName[];
   readonly load: LoadOptions;
   /** Servers that run already, as typed, with their kinds. Empty for ours. */
-  readonly targets: readonly { readonly kind: TargetKind; readonly endpoint: string }[];
+  readonly targets: readonly NamedTarget[];
   /** Servers that are started and compared with. */
   readonly against: readonly TargetKind[];
   /** Whether the byte copier is measured too. */
   readonly limit: boolean;
+  /** What is asked of TLS; `null` without it. */
+  readonly tls: BenchTls | null;
   /** The group of the scenario `multicast`; `null` for the other scenarios. */
   readonly group: GroupOptions | null;
   /** How many times each is run; `undefined` for 1, or 7 when several are compared. */
@@ -68,6 +72,7 @@ export function declare(command: Command, program: Program): void {
       "one publisher, a hundred subscribers, beside others that are installed",
       "stream bench fanout --subscribers 100 --against nats,redis,mqtt",
     ],
+    ["the same with TLS", "stream bench fanout --tls --size 1KiB --against nats"],
     [
       "the latency of a server at 20,000 messages a second",
       "stream bench latency --target tcp://localhost:7070 --rate 20000/s",
@@ -96,6 +101,8 @@ export function declare(command: Command, program: Program): void {
     )
     .addOption(valueOption("--against <kinds>", `start these servers, and compare: ${peers.join(",")}`, parseKinds))
     .option("--limit", "compare with a copier of bytes, which is the most that goes")
+    .option("--tls", "all servers and connections with TLS")
+    .option("--ca <file>", "whom to trust at a --target with TLS, instead of whom the system trusts")
     .addOption(
       valueOption(
         "--rounds <n>",
@@ -144,9 +151,14 @@ export function declare(command: Command, program: Program): void {
       onlyOneOf({ "--size": given.size !== undefined, "--from-file": given.fromFile !== undefined });
       if (name === "echo") {
         const target = [...(given.target ?? targetOfEnvironment()), parseTarget(defaultServer)][0]!;
-        program.start(async (signal) => (await import("./bench/echo.ts")).echo(target, signal));
+        const tls = tlsOf([target], given);
+        program.start(async (signal) => (await import("./bench/echo.ts")).echo(target, tls, signal));
         return;
       }
+      const group = groupOptions(name === "multicast", given);
+      const targets = group === null ? given.target ?? targetOfEnvironment() : [];
+      const tls = tlsOf(targets, given);
+      onlyOneOf({ "--limit": given.limit === true, "--tls": tls !== null });
       const load: LoadOptions = {
         ...given.rate,
         size: given.size,
@@ -159,12 +171,11 @@ export function declare(command: Command, program: Program): void {
         oneWay: given.oneWay === true,
         farEcho: given.farEcho === true,
         reception: receptionOf(given),
+        tls: tls !== null,
         fromFile: given.fromFile !== undefined,
       };
       const chosen = name === undefined ? tour : [parseChoice(name, scenarioNames)];
       for (const scenario of chosen) loadsOf(scenario, load);
-      const group = groupOptions(name === "multicast", given);
-      const targets = group === null ? given.target ?? targetOfEnvironment() : [];
       const options: BenchOptions = {
         scenarios: chosen,
         load,
@@ -172,13 +183,14 @@ export function declare(command: Command, program: Program): void {
         group,
         against: given.against ?? [],
         limit: given.limit === true,
+        tls,
         rounds: given.rounds,
         file: given.fromFile ?? null,
         seed: given.seed ?? 1,
         verify: given.verify === true,
         output: given.json ? "json" : given.csv ? "csv" : "text",
         report: given.report ?? null,
-        commandLine: ["stream", "bench", ...Deno.args.slice(Deno.args.indexOf("bench") + 1)].join(" "),
+        commandLine: withoutSecrets(["stream", "bench", ...Deno.args.slice(Deno.args.indexOf("bench") + 1)].join(" ")),
         log: logOptions(self),
       };
       program.start((signal) => run(options, signal));
@@ -203,28 +215,6 @@ function scenarioHelp(): string {
 function targetOfEnvironment(): BenchOptions["targets"] {
   const server = Deno.env.get("STREAM_SERVER") ?? "";
   return server === "" ? [] : [parseTarget(server)];
-}
-
-function parseTarget(text: string): { kind: TargetKind; endpoint: string } {
-  const scheme = schemeOf(text);
-  if (scheme === null) {
-    throw new UsageError(
-      `${JSON.stringify(text)} is not a server that can be measured`,
-      `give one of ${targetSchemes.map((name) => `${name}://host:port`).join(", ")}`,
-    );
-  }
-  let url: URL;
-  try {
-    url = new URL(text.replace(/^[a-z]+:/, "http:"));
-  } catch {
-    throw new UsageError(
-      `wrong endpoint ${JSON.stringify(text)}`,
-      `for example: ${/^[a-z]+/.exec(text)![0]}://127.0.0.1:${scheme.port}`,
-    );
-  }
-  if (scheme.kind === "stream") parseEndpoint(text);
-  const user = url.username === "" ? "" : `${url.username}${url.password === "" ? "" : `:${url.password}`}@`;
-  return { kind: scheme.kind, endpoint: `${text.split(":")[0]}://${user}${url.hostname}:${url.port || scheme.port}` };
 }
 
 function parseKinds(text: string): TargetKind[] {

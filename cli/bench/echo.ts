@@ -8,15 +8,18 @@ import { ExitStatus } from "../exit.ts";
 import { untilAborted } from "../link.ts";
 import { printError } from "../stdio.ts";
 import type { Sink, TargetKind } from "./driver.ts";
+import { withoutSecrets } from "./drivers/address.ts";
 import { driverOf } from "./drivers/table.ts";
 import { farTopics } from "./plan.ts";
+import { type BenchTls, readTrust } from "./tls.ts";
 
 /** Answers until it is interrupted, or the connection is lost. */
 export async function echo(
   { kind, endpoint }: { readonly kind: TargetKind; readonly endpoint: string },
+  tls: BenchTls | null,
   signal: AbortSignal,
 ): Promise<ExitStatus> {
-  const driver = await driverOf(kind);
+  const driver = await driverOf(kind, { trust: tls === null ? null : await readTrust(tls.ca) });
   const sender = await driver.send(endpoint, [farTopics.reply]);
   const sink: Sink = {
     arrived() {},
@@ -24,7 +27,7 @@ export async function echo(
     damaged: (why) => printError(why),
   };
   const receiver = await driver.receive(endpoint, [farTopics.request], sink);
-  printError(`answering at ${endpoint}`);
+  printError(`answering at ${withoutSecrets(endpoint)}`);
   try {
     await untilAborted(Promise.race([receiver.closed, sender.closed]), signal);
   } finally {

@@ -59,6 +59,7 @@ function cellsOf(run: RunResult): Record<string, Cell> {
     load: run.load,
     target: run.target,
     endpoint: run.endpoint,
+    tls: Number(run.tls),
     server: run.server,
     round: run.round,
     verdict: run.verdict,

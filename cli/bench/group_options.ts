@@ -26,6 +26,7 @@ interface Given {
   /** `false` for `--no-repair`. */
   readonly repair?: boolean | undefined;
   readonly target?: readonly unknown[] | undefined;
+  readonly tls?: true | undefined;
   readonly against?: readonly string[] | undefined;
 }
 
@@ -35,11 +36,12 @@ interface Given {
  * @throws {UsageError} for options that the scenario does not have
  */
 export function groupOptions(multicast: boolean, given: Given): GroupOptions | null {
-  const { group, encrypt = false, loss, reorder, duplicate, repair = true, target, against = [] } = given;
+  const { group, encrypt = false, loss, reorder, duplicate, repair = true, target, tls, against = [] } = given;
   if (multicast) {
     if (target !== undefined) {
       throw new UsageError("--target does not go with multicast", "it starts a server of its own, that has a group");
     }
+    if (tls) throw new UsageError("--tls does not go with multicast", "--encrypt encrypts what is multicast");
     if (group !== undefined) servedGroup(parseGroup(group), encrypt);
     return { endpoint: group ?? null, encrypt };
   }

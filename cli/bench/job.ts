@@ -9,6 +9,7 @@ import type { TargetKind } from "./driver.ts";
 import type { RecordedSlice, Window } from "./recorder.ts";
 import type { Latency, ReceivedDatagrams, Usage } from "./result.ts";
 import type { Reception } from "./scenarios.ts";
+import type { BenchTrust } from "./tls.ts";
 
 /** Where messages come from, as it is told to a process: a file is read by each that needs it. */
 export type BodyJob =
@@ -18,7 +19,10 @@ export type BodyJob =
 /** What all jobs have. */
 interface CommonJob {
   readonly kind: TargetKind;
+  /** With the user and the password, if there are any. */
   readonly endpoint: string;
+  /** Whom to trust; `null` without TLS. */
+  readonly trust: BenchTrust | null;
   /** All topics of the run, by their indices. */
   readonly topics: readonly string[];
   /** How many publishers there are in all processes. */

@@ -65,10 +65,12 @@ abstract class Process {
   protected begin(): void {
     const { job } = this;
     const group = job.role === "receive" ? job.group : null;
-    this.#ready = driverOf(job.kind, group).then((driver) => this.connect(driver)).catch((error) => {
-      fail(error);
-      Deno.exit(0);
-    });
+    this.#ready = driverOf(job.kind, { group, trust: job.trust }).then((driver) => this.connect(driver)).catch(
+      (error) => {
+        fail(error);
+        Deno.exit(0);
+      },
+    );
   }
 
   /** Does as it is told. */

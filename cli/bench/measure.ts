@@ -26,6 +26,7 @@ import { Rounds } from "./rounds.ts";
 import { loadsOf } from "./scenarios.ts";
 import { congestionControl, congestionHint, systemText } from "./system.ts";
 import { formatRun, formatTables } from "./table.ts";
+import { BenchCertificate, readTrust } from "./tls.ts";
 
 /** How often each is run when several are compared: the least that a median is worth something of. */
 const comparedRounds = 7;
@@ -35,7 +36,9 @@ export async function measure(options: BenchOptions, signal: AbortSignal): Promi
   using log = new Log(options.log);
   const size = new Messages(await bodyOf(options)).size;
   const congestion = await congestionControl();
-  const contenders = await contendersOf({ ...options, group: benchGroup(options.group) }, log, signal);
+  await using certificate = options.tls === null ? null : await BenchCertificate.make();
+  const tls = certificate && { certificate, trust: await readTrust(options.tls!.ca) };
+  const contenders = await contendersOf({ ...options, group: benchGroup(options.group) }, tls, log, signal);
   const rounds = options.rounds ?? (contenders.length > 1 ? comparedRounds : 1);
   using live = terminalLive(options.log.quiet || options.log.format === "json");
   const results: RunResult[] = [];

@@ -10,6 +10,7 @@ import type { BenchGroup } from "./group.ts";
 import type { BodyJob, GroupJob, ReceiveJob, SendJob } from "./job.ts";
 import { headerSize } from "./message.ts";
 import type { Load } from "./scenarios.ts";
+import type { BenchTrust } from "./tls.ts";
 
 /** What messages are, and by which seed. */
 export interface Content {
@@ -25,6 +26,14 @@ export interface Plan {
   readonly receivers: readonly ReceiveJob[];
   /** Those that send back what they receive. */
   readonly echoes: readonly ReceiveJob[];
+}
+
+/** What a run is against. */
+export interface PlanTarget {
+  readonly kind: TargetKind;
+  readonly endpoint: string;
+  readonly trust?: BenchTrust | null;
+  readonly group?: BenchGroup | null;
 }
 
 /**
@@ -54,7 +63,7 @@ export const farTopics = { request: "bench/echo/request", reply: "bench/echo/rep
  */
 export function planOf(
   load: Load,
-  target: { readonly kind: TargetKind; readonly endpoint: string; readonly group?: BenchGroup | null },
+  target: PlanTarget,
   content: Content,
   run: string,
   size: number,
@@ -67,6 +76,7 @@ export function planOf(
   const common = {
     kind: target.kind,
     endpoint: target.endpoint,
+    trust: target.trust ?? null,
     topics: trip === "far" ? [farTopics.request] : names,
     publishers,
     spread,

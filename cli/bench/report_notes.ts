@@ -22,6 +22,11 @@ export function method(runs: readonly RunResult[], kinds: ReadonlySet<LoadKind>)
         : "The load generator runs on this machine, and some of the servers elsewhere: the network between them is part of the figures.",
     ],
     [
+      runs.some(({ tls }) => tls),
+      "TLS",
+      "All connections are with TLS, to every server alike. Each chooses the cipher itself, of those that the load generator offers; which one that was is said when the server is started.",
+    ],
+    [
       rounds > 1,
       "Rounds",
       "In each round every target is measured once, one after the other, and ours is compared with another target round by round: what disturbs the machine for a while disturbs all of them. Figures are the median of the rounds that count; the least and the most are shown beside it.",

@@ -78,8 +78,10 @@ export interface RunResult {
   /** Which of the scenario's loads, for people: `1 to 10, 128 B`. */
   readonly load: string;
   readonly target: TargetKind;
-  /** Where the server was. */
+  /** Where the server was, without user and password. */
   readonly endpoint: string;
+  /** Whether all connections to it were with TLS. */
+  readonly tls: boolean;
   /** What the server is: `nats-server 2.9.10`. */
   readonly server: string;
   /** From 1. Runs of the same round took place one after the other, and are compared with each other. */

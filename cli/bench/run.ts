@@ -15,12 +15,16 @@ import type { Window } from "./recorder.ts";
 import type { RunResult, Usage } from "./result.ts";
 import { type Gathered, resultOf } from "./run_result.ts";
 import type { Load } from "./scenarios.ts";
+import type { BenchTrust } from "./tls.ts";
 import { type ProcessUsage, usageOf } from "./usage.ts";
 
 /** What is measured. */
 export interface Target {
   readonly kind: TargetKind;
+  /** With the user and the password, if there are any: results are without. */
   readonly endpoint: string;
+  /** Whom connections to it trust; `null` without TLS. */
+  readonly trust: BenchTrust | null;
   /** What it is: `nats-server 2.9.10`. */
   readonly server: string;
   /** Its process; `null` where it is not on this machine, or not known. */

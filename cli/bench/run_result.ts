@@ -7,6 +7,7 @@
 import { availableParallelism } from "node:os";
 import { largeBuffer } from "../doctor/commands.ts";
 import { formatRate } from "../units.ts";
+import { withoutSecrets } from "./drivers/address.ts";
 import { percent } from "./figures.ts";
 import type { ReceiveResult, Report, SendResult } from "./job.ts";
 import { Latencies } from "./latencies.ts";
@@ -103,7 +104,8 @@ export function resultOf(
     scenario: load.scenario,
     load: load.label,
     target: target.kind,
-    endpoint: target.endpoint,
+    endpoint: withoutSecrets(target.endpoint),
+    tls: load.tls,
     server: target.server,
     round,
     verdict,
@@ -250,6 +252,7 @@ export function failedRun(
     load: load.label,
     target,
     endpoint: "",
+    tls: load.tls,
     server: "",
     round,
     verdict: "partial",

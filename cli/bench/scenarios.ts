@@ -44,6 +44,8 @@ export interface Load {
   readonly size: number;
   /** How it is received where it is multicast; `null` where it never is. */
   readonly reception: Reception | null;
+  /** Whether all connections are with TLS. */
+  readonly tls: boolean;
 }
 
 /** What the user may say of a load; what is `undefined` is the scenario's own. */
@@ -62,6 +64,8 @@ export interface LoadOptions {
   readonly farEcho: boolean;
   /** How it is received if it is multicast. */
   readonly reception: Reception;
+  /** All connections are with TLS. */
+  readonly tls: boolean;
   /** The messages are lines of a file. */
   readonly fromFile: boolean;
 }
@@ -167,6 +171,7 @@ export function loadsOf(name: ScenarioName, options: LoadOptions): Load[] {
     warmup: options.warmup ?? (scenario.count > 0 ? 0 : 1000),
     size: options.fromFile ? 0 : options.size ?? 128,
     reception: name === "multicast" ? options.reception : null,
+    tls: options.tls,
   };
   check(base);
   const loads = [base];
@@ -211,12 +216,13 @@ function check(load: Load): void {
 }
 
 function labelOf(load: Load): string {
-  const { scenario, publishers, subscribers, topics, wildcard, rate, share, size, reception } = load;
+  const { scenario, publishers, subscribers, topics, wildcard, rate, share, size, reception, tls } = load;
   const parts = [`${formatCount(publishers)} to ${formatCount(subscribers)}`];
   if (topics > 1) {
     parts.push(wildcard ? `${formatCount(topics)} topics by one pattern` : `${formatCount(topics)} topics`);
   }
   parts.push(size === 0 ? "lines of a file" : formatBytes(size));
+  if (tls) parts.push("TLS");
   if (rate > 0 && scenario !== "connections") parts.push(formatRate({ messages: rate }));
   if (share > 0) parts.push(`${Math.round(share * 100)} % of the maximum`);
   if (reception !== null) {

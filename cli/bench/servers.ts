@@ -31,13 +31,21 @@ export interface RunningServer extends AsyncDisposable {
 /** How a server is started. */
 export interface StartOptions {
   /** The group that ours multicasts to, of the kind `multicast`. */
-  readonly group?: BenchGroup;
+  readonly group?: BenchGroup | null;
+  /** What it shows to connections, which are with TLS then. */
+  readonly certificate?: CertificateFiles | null;
   /** Ends the server, and the wait for it. */
   readonly signal?: AbortSignal;
   /** Runs this instead of what is installed, or of this program, with the same arguments behind its own. For tests. */
   readonly instead?: CommandLine;
   /** Finds a port that is free. For tests. */
   readonly port?: () => number;
+}
+
+/** Where a certificate is. */
+export interface CertificateFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
 }
 
 /** A server of other makers. */
@@ -48,8 +56,10 @@ interface Peer {
   /** Has it print its version, and where that is in what it prints. */
   readonly ask: string;
   readonly version: RegExp;
-  /** Its arguments, for a port and a directory that it may write to. */
-  readonly args: (port: number, directory: string) => string[];
+  /** Its arguments, for a port and a directory that it may write to; with TLS where there is a certificate. */
+  readonly args: (port: number, directory: string, tls: CertificateFiles | null) => string[];
+  /** What the file holds that its arguments for TLS name, where it can be told of TLS in one only. */
+  readonly tlsFile?: (port: number, tls: CertificateFiles) => string;
   /** Whether it finds a port itself, and then says which; else one is found for it. */
   readonly findsPort: boolean;
   /** Whether it wants a directory. */
@@ -64,7 +74,10 @@ const peers: Readonly<Partial<Record<TargetKind, Peer>>> = {
     install: "Debian: apt install nats-server; macOS: brew install nats-server",
     ask: "--version",
     version: /v(\d+\.\S+)/,
-    args: () => ["-a", "127.0.0.1", "-p", "-1"],
+    args: (_port, _directory, tls) => [
+      ...["-a", "127.0.0.1", "-p", "-1"],
+      ...(tls === null ? [] : ["--tls", "--tlscert", tls.certFile, "--tlskey", tls.keyFile]),
+    ],
     findsPort: true,
     writes: false,
     ready: /Listening for client connections on 127\.0\.0\.1:(\d+)/,
@@ -74,7 +87,14 @@ const peers: Readonly<Partial<Record<TargetKind, Peer>>> = {
     install: "Debian: apt install redis-server; macOS: brew install redis",
     ask: "--version",
     version: /v=(\d+\.\S+)/,
-    args: (port, directory) => ["--bind", "127.0.0.1", "--port", `${port}`, "--save", "", "--dir", directory],
+    args: (port, directory, tls) => [
+      ...["--bind", "127.0.0.1"],
+      ...(tls === null
+        ? ["--port", `${port}`]
+        : ["--port", "0", "--tls-port", `${port}`, "--tls-cert-file", tls.certFile, "--tls-key-file", tls.keyFile]),
+      ...(tls === null ? [] : ["--tls-auth-clients", "no"]),
+      ...["--save", "", "--dir", directory],
+    ],
     findsPort: false,
     writes: true,
     ready: /Ready to accept connections/,
@@ -84,9 +104,12 @@ const peers: Readonly<Partial<Record<TargetKind, Peer>>> = {
     install: "Debian: apt install mosquitto; macOS: brew install mosquitto",
     ask: "-h",
     version: /mosquitto version (\S+)/,
-    args: (port) => ["-p", `${port}`],
+    args: (port, directory, tls) => tls === null ? ["-p", `${port}`] : ["-c", `${directory}/mosquitto.conf`],
+    tlsFile: (port, { certFile, keyFile }) =>
+      // It would give up the right to read the key before it does so.
+      `user root\nlistener ${port} 127.0.0.1\ncertfile ${certFile}\nkeyfile ${keyFile}\nallow_anonymous true\n`,
     findsPort: false,
-    writes: false,
+    writes: true,
     ready: /mosquitto version \S+ running/,
   },
 };
@@ -135,18 +158,19 @@ export async function startServer(kind: TargetKind, options: StartOptions = {}):
 
 /** This program as a server, or as the byte copier. */
 async function startOwn(kind: TargetKind, version: string, options: StartOptions): Promise<RunningServer> {
-  const { group, instead, signal } = options;
-  const keyFile = group === undefined || group.key === null ? null : await Deno.makeTempFile({ suffix: ".key" });
+  const { group = null, certificate = null, instead, signal } = options;
+  const keyFile = group === null || group.key === null ? null : await Deno.makeTempFile({ suffix: ".key" });
   const remove = async () => {
     if (keyFile !== null) await Deno.remove(keyFile);
   };
-  const args = group === undefined ? ownArgs(kind) : groupArgs(group, keyFile);
+  const args = group === null ? ownArgs(kind, certificate) : groupArgs(group, keyFile);
   try {
     if (keyFile !== null) await Deno.writeTextFile(keyFile, `${group!.key}\n`);
     const [process, match] = await ServerProcess.start({
-      ...(instead ?? selfCommand(args, { interfaces: group !== undefined, readFiles: keyFile !== null })),
+      ...(instead ??
+        selfCommand(args, { interfaces: group !== null, readFiles: keyFile !== null || certificate !== null })),
       name: kind === "limit" ? "the byte copier" : "stream serve",
-      ready: /^listening (tcp:\/\/\S+)$/,
+      ready: /^listening (t(?:cp|ls):\/\/\S+)$/,
       env: selfEnvironment,
       // Deno finds its cache by it.
       inherit: true,
@@ -168,11 +192,14 @@ async function startPeer(
   peer: Peer,
   { command, args: before }: CommandLine,
   directory: string,
-  { signal, port: find = freePort }: StartOptions,
+  { signal, certificate = null, port: find = freePort }: StartOptions,
 ): Promise<[process: ServerProcess, port: number, args: string[]]> {
   for (let attempt = 1;; attempt++) {
     const port = peer.findsPort ? 0 : find();
-    const args = peer.args(port, directory);
+    const args = peer.args(port, directory, certificate);
+    if (certificate !== null && peer.tlsFile !== undefined) {
+      await Deno.writeTextFile(`${directory}/${peer.program}.conf`, peer.tlsFile(port, certificate));
+    }
     try {
       const [process, match] = await ServerProcess.start({
         name: peer.program,
@@ -239,8 +266,10 @@ async function find(kind: TargetKind): Promise<{ command: CommandLine; version: 
   return null;
 }
 
-function ownArgs(kind: TargetKind): string[] {
-  return kind === "limit" ? ["bench", "copier"] : ["serve", "-q", "-l", "tcp://127.0.0.1:0"];
+function ownArgs(kind: TargetKind, tls: CertificateFiles | null = null): string[] {
+  if (kind === "limit") return ["bench", "copier"];
+  if (tls === null) return ["serve", "-q", "-l", "tcp://127.0.0.1:0"];
+  return ["serve", "-q", "-l", "tls://127.0.0.1:0", "--tls-cert", tls.certFile, "--tls-key", tls.keyFile];
 }
 
 /** Not quietly: at its end it says what it has sent. */

@@ -49,6 +49,11 @@ export function parseAddress(endpoint: string, scheme: string, defaultPort: numb
   };
 }
 
+/** A text without the users and passwords that stand in its URLs: `nats://...@127.0.0.1:4222`. */
+export function withoutSecrets(text: string): string {
+  return text.replaceAll(/:\/\/\S*@/g, "://...@");
+}
+
 function decode(part: string): string {
   try {
     return decodeURIComponent(part);

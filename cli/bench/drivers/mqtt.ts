@@ -9,9 +9,11 @@
 import { Code } from "../../../core/codes.ts";
 import { RefusedError } from "../../../core/errors.ts";
 import type { Driver, Sink } from "../driver.ts";
+import type { BenchTrust } from "../tls.ts";
 import { type Address, parseAddress } from "./address.ts";
 import { encodeConnect, encodeSubscribe, MqttEncoder, type MqttEvents, MqttParser, pingreq } from "./mqtt_codec.ts";
-import { nowhere, open, type RawConnection, RawSender, type Session } from "./raw.ts";
+import { nowhere, open, type RawConnection, type Session } from "./raw.ts";
+import { RawSender } from "./raw_sender.ts";
 
 /** The most patterns in one SUBSCRIBE. */
 const mostPatterns = 100;
@@ -28,29 +30,36 @@ const refusals: Readonly<Record<number, string>> = {
   5: "not authorized",
 };
 
-/** The driver for MQTT servers. Names and patterns stay as they are. */
-export const mqttDriver: Driver = {
-  async receive(endpoint, patterns, sink) {
-    const { connection } = await connect(endpoint, "receive from", patterns, sink);
-    return connection;
-  },
+/**
+ * The driver for MQTT servers. Names and patterns stay as they are.
+ *
+ * @param trust whom to trust; `null` without TLS
+ */
+export function mqttDriver(trust: BenchTrust | null = null): Driver {
+  return {
+    async receive(endpoint, patterns, sink) {
+      const { connection } = await connect(endpoint, trust, "receive from", patterns, sink);
+      return connection;
+    },
 
-  async send(endpoint, topics) {
-    const encoder = new MqttEncoder(topics);
-    const session = await connect(endpoint, "send to", [], nowhere);
-    return new RawSender(session.connection, encoder, () => session.confirm());
-  },
-};
+    async send(endpoint, topics) {
+      const encoder = new MqttEncoder(topics);
+      const session = await connect(endpoint, trust, "send to", [], nowhere);
+      return new RawSender(session.connection, encoder, () => session.confirm());
+    },
+  };
+}
 
 async function connect(
   endpoint: string,
+  trust: BenchTrust | null,
   attempted: string,
   patterns: readonly string[],
   sink: Sink,
 ): Promise<MqttSession> {
   const address = parseAddress(endpoint, "mqtt", 1883);
   const session = await open(
-    { address, attempted, protocol: "MQTT", sink },
+    { address, attempted, protocol: "MQTT", sink, trust },
     (connection) => new MqttSession(connection, address, patterns, sink),
   );
   const timer = setInterval(() => session.confirm().catch(() => {}), keepAlive / 2 * 1000);

@@ -34,7 +34,7 @@ export function multicastDriver(job: GroupJob | null): Driver {
       }
       return receiver;
     },
-    send: streamDriver.send,
+    send: streamDriver(null).send,
   };
 }
 

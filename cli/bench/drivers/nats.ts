@@ -9,32 +9,46 @@
 import { Code } from "../../../core/codes.ts";
 import { ProtocolError, RefusedError, UsageError } from "../../../core/errors.ts";
 import type { Driver, Sink } from "../driver.ts";
+import type { BenchTrust } from "../tls.ts";
 import { type Address, parseAddress } from "./address.ts";
 import { NatsEncoder, type NatsEvents, NatsParser } from "./nats_codec.ts";
-import { nowhere, open, type RawConnection, RawSender, type Session } from "./raw.ts";
+import { nowhere, open, type RawConnection, type Session } from "./raw.ts";
+import { RawSender } from "./raw_sender.ts";
 
 /** What a server that has said nothing is asked, after so many milliseconds, so that one of another kind shows itself. */
 const silence = 1_000;
 
-/** The driver for NATS servers. Topics are subjects: `a/b` is written `a.b`, and `a/#` `a.>`. */
-export const natsDriver: Driver = {
-  async receive(endpoint, patterns, sink) {
-    const { connection } = await connect(endpoint, "receive from", patterns.map(subjectOf), sink);
-    return connection;
-  },
+/**
+ * The driver for NATS servers. Topics are subjects: `a/b` is written `a.b`, and `a/#` `a.>`.
+ *
+ * @param trust whom to trust; `null` without TLS
+ */
+export function natsDriver(trust: BenchTrust | null = null): Driver {
+  return {
+    async receive(endpoint, patterns, sink) {
+      const { connection } = await connect(endpoint, trust, "receive from", patterns.map(subjectOf), sink);
+      return connection;
+    },
 
-  async send(endpoint, topics) {
-    const encoder = new NatsEncoder(topics.map(subjectOf));
-    const session = await connect(endpoint, "send to", [], nowhere);
-    return new RawSender(session.connection, encoder, () => session.confirm());
-  },
-};
+    async send(endpoint, topics) {
+      const encoder = new NatsEncoder(topics.map(subjectOf));
+      const session = await connect(endpoint, trust, "send to", [], nowhere);
+      return new RawSender(session.connection, encoder, () => session.confirm());
+    },
+  };
+}
 
-function connect(endpoint: string, attempted: string, subjects: readonly string[], sink: Sink): Promise<NatsSession> {
+function connect(
+  endpoint: string,
+  trust: BenchTrust | null,
+  attempted: string,
+  subjects: readonly string[],
+  sink: Sink,
+): Promise<NatsSession> {
   const address = parseAddress(endpoint, "nats", 4222);
   return open(
     { address, attempted, protocol: "NATS", sink },
-    (connection) => new NatsSession(connection, address, subjects, sink),
+    (connection) => new NatsSession(connection, address, trust, subjects, sink),
   );
 }
 
@@ -42,16 +56,24 @@ class NatsSession implements Session, NatsEvents {
   readonly connection: RawConnection;
   readonly parser: NatsParser;
   readonly #address: Address;
+  readonly #trust: BenchTrust | null;
   readonly #subjects: readonly string[];
   readonly #sink: Sink;
-  #info: string | undefined;
+  #info: ServerInfo | undefined;
   #pings = 0;
   #pongs = 0;
 
-  constructor(connection: RawConnection, address: Address, subjects: readonly string[], sink: Sink) {
+  constructor(
+    connection: RawConnection,
+    address: Address,
+    trust: BenchTrust | null,
+    subjects: readonly string[],
+    sink: Sink,
+  ) {
     this.connection = connection;
     this.parser = new NatsParser(sink, this);
     this.#address = address;
+    this.#trust = trust;
     this.#subjects = subjects;
     this.#sink = sink;
   }
@@ -63,9 +85,11 @@ class NatsSession implements Session, NatsEvents {
     } finally {
       clearTimeout(timer);
     }
-    if (readInfo(this.#info!).tls_required) {
-      throw this.connection.lost("the server wants TLS, which is not spoken here");
-    }
+    const { tls_required: required, tls_available: available } = this.#info!;
+    if (this.#trust !== null) {
+      if (!required && !available) throw this.connection.lost("the server does not speak TLS: leave --tls out");
+      await this.connection.until(() => this.connection.encrypted);
+    } else if (required) throw this.connection.lost("the server wants TLS: give --tls");
     const { output } = this.connection;
     output.text(`CONNECT ${JSON.stringify({ ...greeting, ...userOf(this.#address) })}\r\n`);
     await this.confirm();
@@ -81,8 +105,12 @@ class NatsSession implements Session, NatsEvents {
     return this.connection.until(() => this.#pongs >= due);
   }
 
+  /** The first one comes in the clear, and TLS begins after it. */
   info(text: string): void {
-    this.#info = text;
+    if (this.#info !== undefined) return;
+    this.#info = readInfo(text);
+    const { tls_required: required, tls_available: available } = this.#info;
+    if (this.#trust !== null && (required || available)) this.connection.encrypt(this.#trust);
   }
 
   ping(): void {
@@ -114,7 +142,13 @@ function userOf({ user, password }: Address): object {
   return user === null ? {} : password === null ? { auth_token: user } : { user, pass: password };
 }
 
-function readInfo(text: string): { tls_required?: unknown } {
+/** What is of use of that which a server says of itself. */
+interface ServerInfo {
+  readonly tls_required?: unknown;
+  readonly tls_available?: unknown;
+}
+
+function readInfo(text: string): ServerInfo {
   try {
     const info: unknown = JSON.parse(text);
     if (typeof info === "object" && info !== null) return info;

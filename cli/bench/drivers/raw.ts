@@ -6,11 +6,12 @@
 
 import { ProtocolError, TransportError } from "../../../core/errors.ts";
 import { connectionFault, errorCode } from "../../../transports/fault.ts";
-import type { Receiver, Sender, Sink } from "../driver.ts";
+import type { Receiver, Sink } from "../driver.ts";
+import type { BenchTrust } from "../tls.ts";
 import type { Address } from "./address.ts";
-import { connectFault, dial } from "./dial.ts";
+import { connectFault, dial, startTls } from "./dial.ts";
 import { Input, type Parser } from "./input.ts";
-import { type Encoder, Output } from "./output.ts";
+import { Output } from "./output.ts";
 
 /** Above so many bytes that are not being written yet, a sender is asked to wait. As many again may be in a pending write. */
 const enough = 256 * 1024;
@@ -31,6 +32,8 @@ export interface RawOptions {
   readonly protocol: string;
   /** What is told of reads, and of damage. The parser gives it the messages. */
   readonly sink: Sink;
+  /** Whom to trust where TLS is spoken from the first byte; without it, in the clear. */
+  readonly trust?: BenchTrust | null;
   /** How long, in milliseconds, the server may say nothing while the connection is made; 5 s without it. */
   readonly patience?: number;
 }
@@ -57,7 +60,11 @@ export class RawConnection implements Receiver {
   /** Whether the connection is made: the server has answered all that had to be asked first. */
   made = false;
   bytes = 0;
-  readonly #socket: Deno.TcpConn;
+  /** Whether TLS has begun that was asked for on the way. */
+  encrypted = false;
+  #socket: Deno.TcpConn | Deno.TlsConn;
+  /** Whom to trust with TLS that is to begin. */
+  #trust: BenchTrust | null = null;
   readonly #options: RawOptions;
   readonly #input = new Input();
   readonly #settled = Promise.withResolvers<void>();
@@ -71,7 +78,7 @@ export class RawConnection implements Receiver {
   #end: unknown;
 
   /** Takes the socket over. */
-  constructor(socket: Deno.TcpConn, options: RawOptions) {
+  constructor(socket: Deno.TcpConn | Deno.TlsConn, options: RawOptions) {
     this.#socket = socket;
     this.#options = options;
     this.closed = this.#settled.promise;
@@ -112,6 +119,14 @@ export class RawConnection implements Receiver {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waits.push({ done, resolve, reject });
     return promise;
+  }
+
+  /**
+   * Has TLS begin once what came is parsed: the server waits for it, and so must all writes. To be called by the parser; then
+   * wait for {@linkcode encrypted}.
+   */
+  encrypt(trust: BenchTrust): void {
+    this.#trust = trust;
   }
 
   close(): void {
@@ -159,12 +174,24 @@ export class RawConnection implements Receiver {
         this.bytes += count;
         sink.arrived();
         this.#input.received(count, parser);
+        if (this.#trust !== null) await this.#encrypt(this.#trust);
         if (this.#waits.length > 0) this.#ask();
       }
     } catch (error) {
       if (error instanceof ProtocolError && this.made) sink.damaged(error.message);
       this.fail(this.#fault(error));
     }
+  }
+
+  async #encrypt(trust: BenchTrust): Promise<void> {
+    this.#trust = null;
+    const socket = this.#socket = await startTls(this.#socket as Deno.TcpConn, this.#options.address, trust);
+    try {
+      await socket.handshake();
+    } catch (error) {
+      throw connectFault(this.#options.address, error);
+    }
+    this.encrypted = true;
   }
 
   readonly #write = (): void => {
@@ -214,7 +241,7 @@ export async function open<Opened extends Session>(
 ): Promise<Opened> {
   const { address, protocol } = options;
   const limit = options.patience ?? patience;
-  const connection = new RawConnection(await dial(address, limit), options);
+  const connection = new RawConnection(await dial(address, limit, options.trust ?? null), options);
   const session = begin(connection);
   connection.start(session.parser);
   let reads = 0;
@@ -238,49 +265,5 @@ export async function open<Opened extends Session>(
     throw error;
   } finally {
     clearInterval(timer);
-  }
-}
-
-/** A connection that sends, in any protocol. */
-export class RawSender implements Sender {
-  readonly closed: Promise<void>;
-  readonly #connection: RawConnection;
-  readonly #encoder: Encoder;
-  readonly #confirm: () => Promise<void>;
-
-  /**
-   * Takes the connection over.
-   *
-   * @param confirm waits until the server has taken all that was sent; what it asks the server for is written by it
-   */
-  constructor(connection: RawConnection, encoder: Encoder, confirm: () => Promise<void>) {
-    this.#connection = connection;
-    this.#encoder = encoder;
-    this.#confirm = confirm;
-    this.closed = connection.closed;
-  }
-
-  get writable(): boolean {
-    return this.#connection.writable;
-  }
-
-  send(topic: number, message: Uint8Array): boolean {
-    this.#encoder.message(this.#connection.output, topic, message);
-    this.#connection.post();
-    return this.#connection.writable;
-  }
-
-  ready(): Promise<void> {
-    return this.#connection.until(() => this.#connection.writable);
-  }
-
-  flush(): Promise<void> {
-    return this.#confirm();
-  }
-
-  /** Closes it at once: what was not flushed may be lost. */
-  async close(): Promise<void> {
-    this.#connection.close();
-    await this.#connection.closed.catch(() => {});
   }
 }

@@ -9,35 +9,49 @@
 import { Code } from "../../../core/codes.ts";
 import { RefusedError } from "../../../core/errors.ts";
 import type { Driver, Sink } from "../driver.ts";
+import type { BenchTrust } from "../tls.ts";
 import { type Address, parseAddress } from "./address.ts";
-import { nowhere, open, type RawConnection, RawSender, type Session } from "./raw.ts";
+import { nowhere, open, type RawConnection, type Session } from "./raw.ts";
+import { RawSender } from "./raw_sender.ts";
 import { command, RedisEncoder, RedisParser } from "./redis_codec.ts";
 
 /** The most names in one command: one command for thousands would hold the server up for as long. */
 const mostNames = 100;
 
-/** The driver for Redis servers. Names stay as they are; `a/#` is the glob `a/*`. */
-export const redisDriver: Driver = {
-  async receive(endpoint, patterns, sink) {
-    const { connection } = await connect(endpoint, "receive from", patterns, sink);
-    return connection;
-  },
+/**
+ * The driver for Redis servers. Names stay as they are; `a/#` is the glob `a/*`.
+ *
+ * @param trust whom to trust; `null` without TLS
+ */
+export function redisDriver(trust: BenchTrust | null = null): Driver {
+  return {
+    async receive(endpoint, patterns, sink) {
+      const { connection } = await connect(endpoint, trust, "receive from", patterns, sink);
+      return connection;
+    },
 
-  async send(endpoint, topics) {
-    const encoder = new RedisEncoder(topics);
-    const { connection, parser } = await connect(endpoint, "send to", [], nowhere);
-    const before = parser.replies;
-    return new RawSender(connection, encoder, () => {
-      const due = before + encoder.sent;
-      return connection.until(() => parser.replies >= due);
-    });
-  },
-};
+    async send(endpoint, topics) {
+      const encoder = new RedisEncoder(topics);
+      const { connection, parser } = await connect(endpoint, trust, "send to", [], nowhere);
+      const before = parser.replies;
+      return new RawSender(connection, encoder, () => {
+        const due = before + encoder.sent;
+        return connection.until(() => parser.replies >= due);
+      });
+    },
+  };
+}
 
-function connect(endpoint: string, attempted: string, patterns: readonly string[], sink: Sink): Promise<RedisSession> {
+function connect(
+  endpoint: string,
+  trust: BenchTrust | null,
+  attempted: string,
+  patterns: readonly string[],
+  sink: Sink,
+): Promise<RedisSession> {
   const address = parseAddress(endpoint, "redis", 6379);
   return open(
-    { address, attempted, protocol: "Redis", sink },
+    { address, attempted, protocol: "Redis", sink, trust },
     (connection) => new RedisSession(connection, address, patterns, sink),
   );
 }

@@ -15,37 +15,45 @@ import {
 } from "../../../mod.ts";
 import { dial } from "../../../transports/dial.ts";
 import type { Driver, Receiver, Sender, Sink } from "../driver.ts";
+import type { BenchTrust } from "../tls.ts";
 
 /** The most patterns in one subscription of ours. */
 const mostPatterns = 64;
 
-/** How to speak to `stream serve`. */
-export const streamDriver: Driver = {
-  async receive(endpoint, patterns, sink): Promise<Receiver> {
-    let counted: CountedConnection | null = null;
-    const link = await connect(endpoint, {
-      reconnect: false,
-      dial: async (endpoint, signal) => counted = new CountedConnection(await dial(endpoint, signal)),
-    });
-    const subscriptions: Subscription[] = [];
-    for (let first = 0; first < patterns.length; first += mostPatterns) {
-      const some = patterns.slice(first, first + mostPatterns);
-      subscriptions.push(link.subscribe(some, { lagPolicy: "wait", verify: true, onEvent: tellOf(sink) }));
-    }
-    for (const { ready } of subscriptions) await ready;
-    return {
-      closed: endOf(link),
-      get bytes() {
-        return counted?.bytes ?? 0;
-      },
-      close: () => void link.close(),
-    };
-  },
+/**
+ * How to speak to `stream serve`.
+ *
+ * @param trust whom to trust at `tls://` endpoints
+ */
+export function streamDriver(trust: BenchTrust | null): Driver {
+  const tls = trust ?? {};
+  return {
+    async receive(endpoint, patterns, sink): Promise<Receiver> {
+      let counted: CountedConnection | null = null;
+      const link = await connect(endpoint, {
+        reconnect: false,
+        dial: async (endpoint, signal) => counted = new CountedConnection(await dial(endpoint, signal, tls)),
+      });
+      const subscriptions: Subscription[] = [];
+      for (let first = 0; first < patterns.length; first += mostPatterns) {
+        const some = patterns.slice(first, first + mostPatterns);
+        subscriptions.push(link.subscribe(some, { lagPolicy: "wait", verify: true, onEvent: tellOf(sink) }));
+      }
+      for (const { ready } of subscriptions) await ready;
+      return {
+        closed: endOf(link),
+        get bytes() {
+          return counted?.bytes ?? 0;
+        },
+        close: () => void link.close(),
+      };
+    },
 
-  async send(endpoint, topics): Promise<Sender> {
-    return new StreamSender(await connect(endpoint, { reconnect: false }), topics);
-  },
-};
+    async send(endpoint, topics): Promise<Sender> {
+      return new StreamSender(await connect(endpoint, { reconnect: false, tls }), topics);
+    },
+  };
+}
 
 /** Counts what comes on a connection. */
 class CountedConnection implements Connection {

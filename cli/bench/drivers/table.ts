@@ -6,28 +6,38 @@
 
 import type { Driver, TargetKind } from "../driver.ts";
 import type { GroupJob } from "../job.ts";
+import type { BenchTrust } from "../tls.ts";
 
-const stream = async () => (await import("./stream.ts")).streamDriver;
+/** What a driver is made for. */
+export interface DriverOptions {
+  /** What a process receives from, where that is a group. */
+  readonly group?: GroupJob | null;
+  /** Whom connections trust, where they are with TLS. */
+  readonly trust?: BenchTrust | null;
+}
+
+const stream = async ({ trust = null }: DriverOptions) => (await import("./stream.ts")).streamDriver(trust);
 
 /** Loads a kind's driver: only the one that a process needs. */
-const drivers: Readonly<Record<TargetKind, (group: GroupJob | null) => Promise<Driver>>> = {
+const drivers: Readonly<Record<TargetKind, (options: DriverOptions) => Promise<Driver>>> = {
   stream,
   tcp: stream,
-  multicast: async (group) => (await import("./multicast.ts")).multicastDriver(group),
-  nats: async () => (await import("./nats.ts")).natsDriver,
-  redis: async () => (await import("./redis.ts")).redisDriver,
-  mqtt: async () => (await import("./mqtt.ts")).mqttDriver,
+  multicast: async ({ group = null }) => (await import("./multicast.ts")).multicastDriver(group),
+  nats: async ({ trust }) => (await import("./nats.ts")).natsDriver(trust),
+  redis: async ({ trust }) => (await import("./redis.ts")).redisDriver(trust),
+  mqtt: async ({ trust }) => (await import("./mqtt.ts")).mqttDriver(trust),
   limit: async () => (await import("./limit.ts")).limitDriver,
 };
 
-/** The driver of a kind of server. @param group what a process receives from, where that is a group */
-export function driverOf(kind: TargetKind, group: GroupJob | null = null): Promise<Driver> {
-  return drivers[kind](group);
+/** The driver of a kind of server. */
+export function driverOf(kind: TargetKind, options: DriverOptions = {}): Promise<Driver> {
+  return drivers[kind](options);
 }
 
 /** The kind of server that a scheme stands for, and the port where none is given. */
 const schemes: Readonly<Record<string, readonly [kind: TargetKind, port: number]>> = {
   tcp: ["stream", 7070],
+  tls: ["stream", 7070],
   nats: ["nats", 4222],
   redis: ["redis", 6379],
   mqtt: ["mqtt", 1883],

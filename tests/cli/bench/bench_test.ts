@@ -237,6 +237,10 @@ Deno.test("wrong usage is refused before anything starts", async () => {
     [["--against", "nats", "--target", "nats://127.0.0.1"], /two servers of the kind nats/],
     [["--json", "--csv"], /--json and --csv exclude each other/],
     [["latency", "--size", "8"], /too small for a latency/],
+    [["--tls", "--limit"], /--limit and --tls exclude each other/],
+    [["--tls", "--target", "tcp://127.0.0.1"], /tcp:\/\/127\.0\.0\.1:7070 is without TLS/],
+    [["multicast", "--tls"], /--tls does not go with multicast/],
+    [["--ca", "file"], /--ca says whom to trust/],
   ];
   for (const [args, message] of wrong) {
     const { status, stderr } = await stream(["bench", ...args]);

@@ -15,6 +15,7 @@ export function runOf(given: Partial<RunResult> = {}): RunResult {
     load: "1 to 10, 128 B",
     target: "stream",
     endpoint: "tcp://127.0.0.1:40001",
+    tls: false,
     server: "stream 0.1.0",
     round: 1,
     verdict: "counts",

@@ -56,6 +56,7 @@ function job(connections: number, change: Partial<ReceiveJob> = {}): ReceiveJob 
     role: "receive",
     kind: "stream",
     endpoint: "tcp://nowhere",
+    trust: null,
     topics: ["t/0"],
     publishers: 1,
     spread: false,

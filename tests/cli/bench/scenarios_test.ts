@@ -4,7 +4,7 @@ import { planOf } from "../../../cli/bench/plan.ts";
 import { type LoadOptions, loadsOf, scenarioNames } from "../../../cli/bench/scenarios.ts";
 
 const reception = { faults: { loss: 0, reorder: 0, duplicate: 0 }, repair: true };
-const plain: LoadOptions = { oneWay: false, farEcho: false, fromFile: false, reception };
+const plain: LoadOptions = { oneWay: false, farEcho: false, fromFile: false, tls: false, reception };
 const target = { kind: "stream", endpoint: "tcp://127.0.0.1:1" } as const;
 const content = { file: null, seed: 1, verify: false };
 

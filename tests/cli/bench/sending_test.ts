@@ -71,6 +71,7 @@ function job(change: Partial<SendJob> = {}): SendJob {
     role: "send",
     kind: "stream",
     endpoint: "tcp://nowhere",
+    trust: null,
     topics: ["t/0"],
     publishers: indices.length,
     spread: false,

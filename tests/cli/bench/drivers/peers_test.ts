@@ -15,9 +15,9 @@ interface Kind {
 }
 
 const kinds: readonly Kind[] = [
-  { name: "NATS", program: "nats-server", driver: natsDriver, start: () => startNats() },
-  { name: "Redis", program: "redis-server", driver: redisDriver, start: () => startRedis() },
-  { name: "MQTT", program: "mosquitto", driver: mqttDriver, start: () => startMosquitto() },
+  { name: "NATS", program: "nats-server", driver: natsDriver(), start: () => startNats() },
+  { name: "Redis", program: "redis-server", driver: redisDriver(), start: () => startRedis() },
+  { name: "MQTT", program: "mosquitto", driver: mqttDriver(), start: () => startMosquitto() },
 ];
 
 /** Counts what comes, a topic at a time: each message is a topic's index and a number that goes up from 0. */
@@ -199,14 +199,14 @@ for (
     {
       name: "NATS",
       program: "nats-server",
-      driver: natsDriver,
+      driver: natsDriver(),
       start: () => startNats("--user", "me", "--pass", "it"),
       user: "me:it",
     },
     {
       name: "Redis",
       program: "redis-server",
-      driver: redisDriver,
+      driver: redisDriver(),
       start: () => startRedis("--requirepass", "it"),
       user: ":it",
     },
@@ -236,7 +236,7 @@ Deno.test({
   ignore: !installed("mosquitto"),
   async fn() {
     await using peer = await startMosquitto("allow_anonymous false");
-    const attempt = () => mqttDriver.send(peer.endpoint, ["a"]);
+    const attempt = () => mqttDriver().send(peer.endpoint, ["a"]);
     await assertRejects(attempt, RefusedError, "the server says that not authorized");
   },
 });
@@ -246,7 +246,7 @@ Deno.test({
   ignore: !installed("nats-server"),
   async fn() {
     await using peer = await startNats();
-    const sender = await natsDriver.send(peer.endpoint, ["a"]);
+    const sender = await natsDriver().send(peer.endpoint, ["a"]);
     sender.send(0, new Uint8Array(2_000_000));
     const { message } = await assertRejects(() => sender.flush(), TransportError);
     assertEquals(message, `cannot send to ${peer.endpoint}: the server says Maximum Payload Violation`);

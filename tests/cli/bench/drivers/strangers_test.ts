@@ -13,14 +13,14 @@ import { silence, Stranger } from "./stranger.ts";
 const info = 'INFO {"server_id":"A"}\r\n';
 
 const foreign: readonly (readonly [scheme: string, driver: Driver, what: string, says: string])[] = [
-  ["nats", natsDriver, "MQTT", "\x20\x02\0\0"],
-  ["nats", natsDriver, "an HTTP server", "HTTP/1.1 400 Bad Request\r\n\r\n"],
-  ["nats", natsDriver, "INFO that is no JSON", "INFO hello\r\n"],
-  ["nats", natsDriver, "INFO that is no object", "INFO null\r\n"],
-  ["redis", redisDriver, "NATS", info],
-  ["redis", redisDriver, "an HTTP server", "HTTP/1.1 400 Bad Request\r\n\r\n"],
-  ["mqtt", mqttDriver, "NATS", info],
-  ["mqtt", mqttDriver, "Redis", "-ERR unknown command\r\n"],
+  ["nats", natsDriver(), "MQTT", "\x20\x02\0\0"],
+  ["nats", natsDriver(), "an HTTP server", "HTTP/1.1 400 Bad Request\r\n\r\n"],
+  ["nats", natsDriver(), "INFO that is no JSON", "INFO hello\r\n"],
+  ["nats", natsDriver(), "INFO that is no object", "INFO null\r\n"],
+  ["redis", redisDriver(), "NATS", info],
+  ["redis", redisDriver(), "an HTTP server", "HTTP/1.1 400 Bad Request\r\n\r\n"],
+  ["mqtt", mqttDriver(), "NATS", info],
+  ["mqtt", mqttDriver(), "Redis", "-ERR unknown command\r\n"],
 ];
 
 const names: Readonly<Record<string, string>> = { nats: "NATS", redis: "Redis", mqtt: "MQTT" };
@@ -43,7 +43,7 @@ for (const [scheme, driver, what, says] of foreign) {
   });
 }
 
-for (const [scheme, driver] of [["nats", natsDriver], ["redis", redisDriver], ["mqtt", mqttDriver]] as const) {
+for (const [scheme, driver] of [["nats", natsDriver()], ["redis", redisDriver()], ["mqtt", mqttDriver()]] as const) {
   Deno.test(`${names[scheme]}: it is told when what listens closes without an answer`, async () => {
     await using stranger = new Stranger((guest) => scheme === "nats" ? Promise.resolve() : guest.hears(/./s));
     const endpoint = `${scheme}://${stranger.address}`;
@@ -75,7 +75,7 @@ Deno.test("NATS: what waits for a PING to speak is found out", async () => {
     await guest.says("+PONG\r\n");
     await silence(guest);
   });
-  const attempt = () => natsDriver.send(`nats://${redis.address}`, ["a"]);
+  const attempt = () => natsDriver().send(`nats://${redis.address}`, ["a"]);
   await assertRejects(attempt, TransportError, "does not speak NATS: is the port right?");
 });
 
@@ -92,7 +92,7 @@ Deno.test("NATS: the server's pings are answered, in the middle of messages too"
     await silence(guest);
   });
   const recorder = new Recorder();
-  const receiver = await natsDriver.receive(`nats://${stranger.address}`, ["a"], recorder);
+  const receiver = await natsDriver().receive(`nats://${stranger.address}`, ["a"], recorder);
   await answered.promise;
   assertEquals(recorder.events, ["message x", "message y"]);
   receiver.close();
@@ -112,7 +112,7 @@ Deno.test("NATS: who connects is told to the server, and not in errors", async (
       text = guest.text;
       await guest.says("-ERR 'Authorization Violation'\r\n");
     });
-    const attempt = () => natsDriver.send(`nats://${user}${stranger.address}`, ["a"]);
+    const attempt = () => natsDriver().send(`nats://${user}${stranger.address}`, ["a"]);
     const { message } = await assertRejects(attempt, RefusedError);
     assert(text.includes(expected), text);
     const why = "the server says Authorization Violation (protocol)";
@@ -126,7 +126,7 @@ Deno.test("NATS: a server that wants TLS is told of, and not given the password"
     await guest.says('INFO {"tls_required":true}\r\n');
     await silence(guest).finally(() => text = guest.text);
   });
-  const attempt = () => natsDriver.send(`nats://me:secret@${stranger.address}`, ["a"]);
+  const attempt = () => natsDriver().send(`nats://me:secret@${stranger.address}`, ["a"]);
   await assertRejects(attempt, TransportError, "the server wants TLS");
   assertEquals(text, "");
 });
@@ -144,7 +144,7 @@ Deno.test("NATS: why the server ends a connection is told", async () => {
   });
   const endpoint = `nats://${stranger.address}`;
   const recorder = new Recorder();
-  const receiver = await natsDriver.receive(endpoint, ["a"], recorder);
+  const receiver = await natsDriver().receive(endpoint, ["a"], recorder);
   received.resolve();
   const { message } = await assertRejects(() => receiver.closed, TransportError);
   assertEquals(message, `cannot receive from ${endpoint}: the server says Slow Consumer`);
@@ -153,7 +153,7 @@ Deno.test("NATS: why the server ends a connection is told", async () => {
 
 Deno.test("NATS: what NATS would understand otherwise is no topic", async () => {
   for (const topic of ["a.b", "a b", "*", "a/>", "ä"]) {
-    await assertRejects(() => natsDriver.send("nats://127.0.0.1:1", [topic]), UsageError, "is none for NATS");
+    await assertRejects(() => natsDriver().send("nats://127.0.0.1:1", [topic]), UsageError, "is none for NATS");
   }
 });
 
@@ -169,7 +169,7 @@ Deno.test("what comes broken in the middle ends the connection, and counts as da
     await silence(guest);
   });
   const recorder = new Recorder();
-  const receiver = await mqttDriver.receive(`mqtt://${stranger.address}`, ["a"], recorder);
+  const receiver = await mqttDriver().receive(`mqtt://${stranger.address}`, ["a"], recorder);
   received.resolve();
   const { message } = await assertRejects(() => receiver.closed, ProtocolError);
   assertEquals(recorder.events, ["message x", `damaged ${message}`]);
@@ -185,7 +185,10 @@ Deno.test("a pattern that the server refuses is named", async () => {
     await silence(guest);
   });
   const endpoint = `mqtt://${stranger.address}`;
-  const { message } = await assertRejects(() => mqttDriver.receive(endpoint, ["a", "b"], new Recorder()), RefusedError);
+  const { message } = await assertRejects(
+    () => mqttDriver().receive(endpoint, ["a", "b"], new Recorder()),
+    RefusedError,
+  );
   assertEquals(message, `cannot subscribe to "b" at ${endpoint}: the server refuses it (pattern)`);
 });
 
@@ -195,7 +198,7 @@ Deno.test("MQTT: why the server does not accept the connection is told", async (
       await guest.hears(/MQTT[^]*me..it$/s);
       await guest.says(`\x20\x02\0${String.fromCharCode(code as number)}`);
     });
-    const attempt = () => mqttDriver.send(`mqtt://me:it@${stranger.address}`, ["a"]);
+    const attempt = () => mqttDriver().send(`mqtt://me:it@${stranger.address}`, ["a"]);
     await assertRejects(attempt, RefusedError, `the server says that ${why}`);
   }
 });
@@ -213,7 +216,7 @@ Deno.test("a sender is asked to wait above 256 KiB, and takes what it is sent al
     await guest.says(":0\r\n".repeat(20_001));
     await silence(guest);
   });
-  const sender = await redisDriver.send(`redis://${stranger.address}`, ["a"]);
+  const sender = await redisDriver().send(`redis://${stranger.address}`, ["a"]);
   let sent = 0;
   while (sender.send(0, message)) sent++;
   assertEquals(sent, Math.ceil(256 * 1024 / size) - 1);
@@ -237,7 +240,7 @@ Deno.test("what waits when a connection is closed here is told so", async () => 
     await silence(guest);
   });
   const endpoint = `redis://${stranger.address}`;
-  const sender = await redisDriver.send(endpoint, ["a"]);
+  const sender = await redisDriver().send(endpoint, ["a"]);
   sender.send(0, new Uint8Array(1));
   const flushed = assertRejects(() => sender.flush(), TransportError, "it was closed here");
   await Promise.all([sender.close(), sender.closed, flushed]);
@@ -261,7 +264,7 @@ Deno.test("MQTT: a connection that is silent is kept by pings", async () => {
     return setInterval(callback, delay);
   }) as typeof setInterval;
   try {
-    const receiver = await mqttDriver.receive(`mqtt://${stranger.address}`, ["a"], new Recorder());
+    const receiver = await mqttDriver().receive(`mqtt://${stranger.address}`, ["a"], new Recorder());
     timers.get(30_000)!();
     await pinged.promise;
     receiver.close();
@@ -287,7 +290,7 @@ Deno.test("nothing is counted after a receiver was closed, not even of the same 
     recorder.events.push(event);
     receiver.close();
   };
-  const receiver = await redisDriver.receive(`redis://${stranger.address}`, ["a"], recorder);
+  const receiver = await redisDriver().receive(`redis://${stranger.address}`, ["a"], recorder);
   received.resolve();
   await receiver.closed;
   assertEquals(recorder.events, ["message x"]);
