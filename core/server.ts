@@ -182,7 +182,7 @@ export class Server implements AsyncDisposable {
       connection.close();
       return;
     }
-    if (usage !== null) session.usages.push(usage);
+    if (usage !== null) session.allowance.share(usage);
     const driver = new Driver(session, connection);
     this.#sessions.set(session, connection.peer);
     if (refused !== null) {
@@ -281,8 +281,7 @@ export class Server implements AsyncDisposable {
     const { account, agent } = session;
     if (this.#authority !== openToEverybody) {
       const usage = this.#users.enter(account.name, account.limits, this.#platform.now());
-      session.usages.push(usage);
-      session.limited();
+      session.allowance.share(usage);
       if (usage.connections > usage.limits.connections) {
         session.close(Code.connections, `${account.name} may have ${usage.limits.connections}`);
         return null;
@@ -314,7 +313,6 @@ export class Server implements AsyncDisposable {
 
   #released(session: ServerSession): void {
     const { code, why, id, told } = session;
-    for (const usage of session.usages) usage.leave(this.#platform.now());
     this.#count(code);
     if (this.#byId.get(id) === session) this.#byId.delete(id);
     if (id !== "" && !told && !unremembered.has(code)) {

@@ -5,6 +5,7 @@
  */
 
 import type { Account } from "./account.ts";
+import type { Allowance } from "./allowance.ts";
 import { type Acknowledged, Acknowledgements, type AckQueue } from "./acknowledgements.ts";
 import type { BodyReader } from "./body_reader.ts";
 import { readU64 } from "./bytes.ts";
@@ -16,7 +17,6 @@ import { at, encodingOf, faultOf, FrameType, isEncoded, messagesAgree, usefulFra
 import type { FrameReader } from "./frame_reader.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import { largestSequence } from "./limits.ts";
-import type { RateLimit } from "./rate_limit.ts";
 import type { Segment } from "./segment.ts";
 import type { Held, PublisherNumbers, Topic } from "./topic.ts";
 import type { Topics } from "./topics.ts";
@@ -31,14 +31,8 @@ interface HeldFrame {
 export interface PublishingSession {
   /** Whose session it is. */
   readonly account: Account;
-  /** The largest message that it may publish, in bytes. */
-  readonly maxMessage: number;
-  /** Bytes that it may have unacknowledged in one topic. */
-  readonly topicCredit: number;
-  /** Bytes that it was told that it may have unacknowledged in all. */
-  readonly connectionCredit: number;
-  /** How fast it may publish; each is charged. */
-  readonly rates: readonly RateLimit[];
+  /** What it may take. */
+  readonly allowance: Allowance;
   /** Where answers go. */
   readonly control: FrameWriter;
   /** There may be something to write. */
@@ -126,8 +120,8 @@ export class ServerPublishing {
     declared.write(this.#session.control, {
       request,
       topic: topic.id,
-      credit: this.#session.topicCredit,
-      largestFrame: Math.min(this.#topics.usefulFrame(topic), usefulFrame(this.#session.maxMessage)),
+      credit: this.#session.allowance.topicCredit,
+      largestFrame: Math.min(this.#topics.usefulFrame(topic), usefulFrame(this.#session.allowance.maxMessage)),
       known: numbers.known ? 1 : 0,
       last,
     });
@@ -166,8 +160,11 @@ export class ServerPublishing {
       }
       this.#last = declaration;
     }
-    if (this.acknowledgements.overdrawn(length, this.#session.connectionCredit)) {
-      throw new ProtocolError(Code.credit, `more than ${this.#session.connectionCredit} bytes unacknowledged`);
+    if (this.acknowledgements.overdrawn(length, this.#session.allowance.connectionCredit)) {
+      throw new ProtocolError(
+        Code.credit,
+        `more than ${this.#session.allowance.connectionCredit} bytes unacknowledged`,
+      );
     }
     if (declaration.pending || !this.#append(declaration, segment, start, length, time)) {
       // Room for it may have cost this very session its life.
@@ -221,7 +218,7 @@ export class ServerPublishing {
     const lastNumber = number + count - 1;
     let code = declaration.forbidden
       ? Code.forbidden
-      : faultOf(this.#platform, bytes, view, start, length, this.#session.maxMessage);
+      : faultOf(this.#platform, bytes, view, start, length, this.#session.allowance.maxMessage);
     if (code === Code.done && lastNumber > numbers.last) {
       if (number <= numbers.last) {
         code = Code.number;
@@ -236,7 +233,7 @@ export class ServerPublishing {
         if (topic.ordinal === 0) this.#topics.create(topic);
       }
     }
-    if (this.#session.rates.length > 0) this.#charge(length, count);
+    if (this.#session.allowance.rates.length > 0) this.#charge(length, count);
     if (code !== Code.done) {
       const why = code === Code.forbidden ? this.#forbidden(topic.name) : codeText(code);
       refuse.write(this.#session.control, { topic: topic.id, number, count, code, why });
@@ -255,7 +252,7 @@ export class ServerPublishing {
   /** What is refused, or was there before, is paid for as well. */
   #charge(bytes: number, messages: number): void {
     const now = this.#platform.now();
-    for (const rate of this.#session.rates) {
+    for (const rate of this.#session.allowance.rates) {
       const time = rate.take(now, bytes, messages);
       if (time > now) this.acknowledgements.holdUntil(time);
     }

@@ -6,35 +6,29 @@
 
 import { type Account, everybody } from "./account.ts";
 import type { AckQueue } from "./acknowledgements.ts";
+import { Allowance } from "./allowance.ts";
 import type { Answer, Authority } from "./authority.ts";
 import { noId } from "./bytes.ts";
 import { codecFeatures } from "./codec.ts";
 import { Code, codeText } from "./codes.ts";
 import type { Platform, Rejection } from "./connection.ts";
 import * as frames from "./control.ts";
-import { ProtocolError, UsageError } from "./errors.ts";
+import { ProtocolError } from "./errors.ts";
 import type { DatagramHub } from "./datagram_hub.ts";
 import type { Address } from "./datagram_port.ts";
 import { FrameType, largestFrame } from "./frame.ts";
 import { largestControl, largestHello } from "./limits.ts";
-import { Pattern } from "./pattern.ts";
 import { type KeyedGroup, ServerKeys } from "./server_keys.ts";
+import { ServerListings } from "./server_listings.ts";
 import { ServerDeliveries } from "./server_deliveries.ts";
 import { ServerPublishing } from "./server_publishing.ts";
-import type { RateLimit } from "./rate_limit.ts";
 import type { SubscribingSession } from "./server_subscription.ts";
 import { ServerSubscriptions } from "./server_subscriptions.ts";
 import { Session } from "./session.ts";
 import type { Topic } from "./topic.ts";
 import type { Topics } from "./topics.ts";
-import type { Usage } from "./usage.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import type { Source } from "./output.ts";
-
-/** The most LIST requests that a session may have unanswered. */
-const mostLists = 16;
-/** LISTED frames are made up to about this many bytes before a write. */
-const listSize = 32 * 1024;
 
 /** What the sessions of one server share besides its topics. */
 export interface Sessions {
@@ -71,15 +65,6 @@ export interface Peer {
   readonly encrypted: boolean;
 }
 
-/** The longest that somebody who owes something is kept waiting before it is let in, in milliseconds. */
-const longestDebt = 3_000;
-
-interface Listing {
-  readonly request: number;
-  readonly pattern: Pattern;
-  ordinal: number;
-}
-
 /** The protocol state of one peer, on the server. */
 export class ServerSession extends Session implements SubscribingSession {
   /** The peer's id, in hexadecimal, once it is known: its publisher's id too. */
@@ -88,30 +73,20 @@ export class ServerSession extends Session implements SubscribingSession {
   agent = "";
   /** Who the peer is, once that is known. */
   account: Account = everybody;
-  /** What the user, and the address, take of the server: this session adds to it. */
-  readonly usages: Usage[] = [];
+  readonly allowance: Allowance;
   codecs = 0;
   turnedAt = 0;
-  rates: readonly RateLimit[] = [];
-  maxMessage: number;
-  topicCredit: number;
-  /** Bytes that it was told that it may have unacknowledged. */
-  connectionCredit: number;
   readonly #topics: Topics;
   readonly #sessions: Sessions;
   readonly #peer: Peer;
-  /** Subscriptions in number that are counted in {@linkcode usages}. */
-  #counted = 0;
   #publishing: ServerPublishing | null = null;
   #subscriptions: ServerSubscriptions | null = null;
   #deliveries: ServerDeliveries | null = null;
   #keys: ServerKeys | null = null;
-  #listings: Listing[] = [];
+  #listings: ServerListings | null = null;
   #draining = false;
   /** When what is being read came; Unix microseconds. */
   #receivedTime = 0;
-  /** Bytes that it may publish at once. */
-  #burst = Infinity;
   #cancelWait: () => void = () => {};
 
   constructor(platform: Platform, topics: Topics, sessions: Sessions, peer: Peer) {
@@ -119,9 +94,7 @@ export class ServerSession extends Session implements SubscribingSession {
     this.#topics = topics;
     this.#sessions = sessions;
     this.#peer = peer;
-    this.maxMessage = topics.limits.maxMessage;
-    this.topicCredit = topics.limits.topicCredit;
-    this.connectionCredit = topics.limits.connectionCredit;
+    this.allowance = new Allowance(topics.limits);
     this.reader.mostControl = largestHello;
   }
 
@@ -149,8 +122,8 @@ export class ServerSession extends Session implements SubscribingSession {
     }
     const code = Code.subscriptions;
     if (this.#subscriptionCount >= this.#topics.limits.subscriptions) return { code, why: codeText(code) };
-    const full = this.usages.find(({ subscriptions, limits }) => subscriptions >= limits.subscriptions);
-    return full ? { code, why: `${this.account.name}, or its address, may have ${full.limits.subscriptions}` } : null;
+    const { full } = this.allowance;
+    return full === null ? null : { code, why: `${this.account.name}, or its address, may have ${full}` };
   }
 
   holds(topic: Topic): boolean {
@@ -173,7 +146,7 @@ export class ServerSession extends Session implements SubscribingSession {
       return;
     }
     // Even where the user is as before, its address may be limited otherwise.
-    this.limited();
+    this.allowance.revise();
     if (account === this.account) return;
     this.account = account;
     this.#publishing?.revise();
@@ -189,18 +162,6 @@ export class ServerSession extends Session implements SubscribingSession {
     if (this.state !== "open" || this.#keys === null) return;
     this.#keys.changed(group);
     this.stir();
-  }
-
-  /** What its {@linkcode usages} are limited to has changed. */
-  limited(): void {
-    const { limits } = this.#topics;
-    const all = this.usages.map(({ limits }) => limits);
-    this.rates = this.usages.flatMap(({ rate }) => rate ?? []);
-    this.maxMessage = Math.min(limits.maxMessage, ...all.map(({ maxMessage }) => maxMessage));
-    // What its rate brings in a second; one frame may always be sent.
-    const rate = Math.min(...all.map(({ bytesPerSecond }) => bytesPerSecond));
-    this.#burst = Math.max(1, Math.floor(rate));
-    this.topicCredit = Math.min(limits.topicCredit, this.#burst);
   }
 
   /** Tells the peer that the server is shutting down: nothing more is appended, what is in the logs still goes. */
@@ -266,7 +227,8 @@ export class ServerSession extends Session implements SubscribingSession {
         this.#count();
         return true;
       case FrameType.list:
-        this.#list();
+        this.#listings ??= new ServerListings(this.#topics, this);
+        this.#listings.ask(this.body);
         return true;
       case FrameType.keys:
         this.#keys ??= new ServerKeys(this, this.#sessions.groups, this.#peer.encrypted);
@@ -278,13 +240,12 @@ export class ServerSession extends Session implements SubscribingSession {
   }
 
   protected override get unsaid(): boolean {
-    return super.unsaid || this.#listings.length > 0 || this.#publishing?.acknowledgements.urgent === true;
+    return super.unsaid || this.#listings?.pending === true || this.#publishing?.acknowledgements.urgent === true;
   }
 
   protected override prepare(): void {
-    const { control } = this.output;
-    this.#subscriptions?.announce(control);
-    if (this.#listings.length > 0) this.#answerLists(control);
+    this.#subscriptions?.announce(this.output.control);
+    this.#listings?.answer();
     if (this.unsaid) this.conclude(false);
   }
 
@@ -330,8 +291,8 @@ export class ServerSession extends Session implements SubscribingSession {
     this.#publishing?.close();
     this.#subscriptions?.close();
     this.#deliveries?.close();
-    this.#listings = [];
-    this.#count();
+    this.#listings?.close();
+    this.allowance.leave(this.platform.now());
     this.#sessions.released(this);
   }
 
@@ -359,11 +320,8 @@ export class ServerSession extends Session implements SubscribingSession {
     return (this.#subscriptions?.size ?? 0) + (this.#deliveries?.size ?? 0);
   }
 
-  /** Counts its subscriptions for its user and its address. */
   #count(): void {
-    const more = this.#subscriptionCount - this.#counted;
-    this.#counted += more;
-    for (const usage of this.usages) usage.subscriptions += more;
+    this.allowance.count(this.#subscriptionCount);
   }
 
   #pause(subscription: number, paused: boolean): void {
@@ -401,9 +359,8 @@ export class ServerSession extends Session implements SubscribingSession {
     this.id = account === everybody ? session : `${session} ${account.name}`;
     const ended = this.#sessions.admit(this);
     if (!this.alive) return;
-    const now = this.platform.now();
-    const debt = Math.max(0, ...this.rates.map((rate) => rate.take(now, 0, 0) - now));
-    if (debt > 0) return this.#wait(Math.min(debt, longestDebt)).then(() => this.#welcome(ended));
+    const debt = this.allowance.debt(this.platform.now());
+    if (debt > 0) return this.#wait(debt).then(() => this.#welcome(ended));
     this.#welcome(ended);
   }
 
@@ -414,64 +371,20 @@ export class ServerSession extends Session implements SubscribingSession {
   #welcome(ended: Rejection | null): void {
     if (!this.alive) return;
     const { idleTimeout } = this.#topics.limits;
-    const { maxMessage } = this;
+    const { maxMessage, connectionCredit } = this.allowance;
     this.reader.mostControl = largestControl;
     this.reader.mostMessages = largestFrame(maxMessage);
     this.opened();
-    this.connectionCredit = Math.min(this.#topics.limits.connectionCredit, this.#burst);
     frames.welcome.write(this.output.control, {
       features: this.codecs,
       epoch: this.#topics.epoch,
       time: this.platform.time(),
       maxMessage,
-      connectionCredit: this.connectionCredit,
+      connectionCredit,
       idleTimeout,
       closed: ended?.code ?? Code.done,
       why: ended?.why ?? "",
       agent: this.#sessions.agent,
     });
-  }
-
-  #list(): void {
-    const { request, pattern } = frames.list.read(this.body);
-    const refuse = (code: Code, why: string) =>
-      frames.failed.write(this.output.control, { request, kind: FrameType.list, code, why });
-    if (this.#listings.length >= mostLists) {
-      refuse(Code.requests, `more than ${mostLists} LIST requests at once`);
-      return;
-    }
-    try {
-      this.#listings.push({ request, pattern: new Pattern(pattern), ordinal: 0 });
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      refuse(Code.pattern, error.message);
-    }
-  }
-
-  #answerLists(control: FrameWriter): void {
-    while (this.#listings.length > 0 && control.length < listSize) {
-      const listing = this.#listings[0]!;
-      const found = [];
-      for (let size = 0; size < listSize;) {
-        const topic = this.#topics.after(listing.ordinal, listing.pattern, this.account.permissions);
-        if (topic === null) {
-          this.#listings.shift();
-          frames.listed.write(control, { request: listing.request, last: 1, topics: found });
-          break;
-        }
-        const { id, name, log, ordinal } = topic;
-        found.push({
-          topic: id,
-          first: log.firstSequence,
-          next: log.nextSequence,
-          bytes: log.bytes,
-          time: log.lastTime,
-          name,
-        });
-        listing.ordinal = ordinal;
-        size += 37 + name.length * 3;
-        if (size >= listSize) frames.listed.write(control, { request: listing.request, last: 0, topics: found });
-      }
-    }
   }
 }
