@@ -15,7 +15,7 @@ import { type Access, accessOf, addAccessOptions, type GivenServer, parseAccess 
 import { openLink, untilAborted } from "./link.ts";
 import { Log, type LogOptions } from "./log.ts";
 import { addExamples, choiceOption, logOptions, onlyOneOf, type Program, refuseUrl, valueOption } from "./program.ts";
-import { lagPolicies, type LagPolicy } from "./serve.ts";
+import { lagPolicies, type LagPolicy } from "./serve_options.ts";
 import { receive } from "./receive.ts";
 import { parseStartPoint } from "./start_point.ts";
 import { printError } from "./stdio.ts";

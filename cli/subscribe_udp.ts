@@ -14,7 +14,7 @@ import { defaultDatagram } from "../transports/udp_group.ts";
 import { untilAborted } from "./link.ts";
 import type { Log } from "./log.ts";
 import type { Source } from "./receive.ts";
-import type { LagPolicy } from "./serve.ts";
+import type { LagPolicy } from "./serve_options.ts";
 
 /** What is subscribed to. */
 export interface UdpCommand {
