@@ -67,7 +67,7 @@ Deno.test("a group with a key is heard by who has it, and by nobody else", async
   for (const deaf of [wrong, without]) {
     const { status, stdout, stderr } = await deaf.ran();
     assertEquals([status, stdout], [5, ""]);
-    assertEquals(stderr.match(/give --key-file|does not open/g)?.length, 1, "it is said once");
+    assertEquals(stderr.match(/give --key-from|does not open/g)?.length, 1, "it is said once");
     assertEquals(/^subscribed .* from /m.test(stderr), false);
   }
 });
