@@ -87,12 +87,16 @@ function control<const F extends Fields>(name: keyof typeof FrameType, fields: F
  */
 export const hello = control("hello", { features: "u32", session: "id", agent: "text", user: "text", secret: "text" });
 
-/** Answer to HELLO. `closed` and `why` tell how the session of that id ended before, within the last 10 minutes. */
+/**
+ * Answer to HELLO. `maxMessage` is the largest message that there can be, `ownMessage` the largest that this user may publish.
+ * `closed` and `why` tell how the session of that id ended before, within the last 10 minutes.
+ */
 export const welcome = control("welcome", {
   features: "u32",
   epoch: "id",
   time: "u64",
   maxMessage: "u32",
+  ownMessage: "u32",
   connectionCredit: "u32",
   idleTimeout: "u32",
   closed: "u16",

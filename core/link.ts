@@ -111,6 +111,7 @@ export class Link implements AsyncDisposable {
   #session: ClientSession | null = null;
   #remote: Address | undefined;
   #welcome: Welcome | null = null;
+  #maxMessage = 0;
   #everConnected = false;
   #nextId = 1;
   #opened = false;
@@ -156,6 +157,15 @@ export class Link implements AsyncDisposable {
    */
   get remote(): Address | undefined {
     return this.#remote;
+  }
+
+  /**
+   * The largest message that there can be at the server, in bytes; 0 before the first connection.
+   *
+   * @internal
+   */
+  get maxMessage(): number {
+    return this.#maxMessage;
   }
 
   /** Whether messages of its publisher are unacknowledged. */
@@ -396,6 +406,7 @@ export class Link implements AsyncDisposable {
     const session = this.#session!;
     const again = this.#everConnected;
     this.#welcome = welcome;
+    this.#maxMessage = welcome.maxMessage;
     this.#everConnected = true;
     this.#reconnect.connected();
     this.#options.onEvent?.({ kind: "connected", endpoint: this.endpoint, again });

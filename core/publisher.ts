@@ -194,7 +194,7 @@ export class Publisher {
   connected(session: ClientSession, welcome: Welcome): void {
     this.#session = session;
     this.#holding = false;
-    this.#maxMessage = welcome.maxMessage;
+    this.#maxMessage = welcome.ownMessage;
     this.#credit.limit = welcome.connectionCredit;
     this.#credit.flight = session.flight;
     if (this.#compression?.granted(welcome.features) === false && !this.#toldUncompressed) {
@@ -407,7 +407,9 @@ export class Publisher {
     if (this.#error) throw this.#error;
     if (target.refused) throw target.refused;
     if (end - start > this.#maxMessage) {
-      const why = `it has ${end - start} bytes, the server takes at most ${this.#maxMessage} (serve --max-message)`;
+      const why = `it has ${
+        end - start
+      } bytes, the server takes at most ${this.#maxMessage} of this publisher (serve --max-message, or its limits)`;
       throw new RefusedError(`publish a message to ${target.topic}`, Code.messageTooLarge, why);
     }
     if (!target.push(payload, start, end)) {

@@ -26,7 +26,10 @@ export interface DeliveryRoute {
 }
 
 /** What the deliveries of a session need of it. */
-export type DeliveringSession = Pick<SubscribingSession, "account" | "control" | "refusal" | "codecs" | "stir">;
+export type DeliveringSession = Pick<
+  SubscribingSession,
+  "account" | "control" | "refusal" | "codecs" | "recount" | "stir"
+>;
 
 /**
  * The deliveries of one session.
@@ -181,6 +184,7 @@ export class ServerDeliveries {
     if (why === null) return;
     this.end(subscription);
     this.#fail(subscription, { code: Code.codec, why });
+    this.#session.recount();
     this.#session.stir();
   }
 

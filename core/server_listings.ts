@@ -59,7 +59,12 @@ export class ServerListings {
       return;
     }
     try {
-      this.#listings.push({ request, pattern: new Pattern(pattern), ordinal: 0 });
+      const wanted = new Pattern(pattern);
+      if (this.#session.account.permissions.mayReadSome(wanted)) {
+        this.#listings.push({ request, pattern: wanted, ordinal: 0 });
+      } else {
+        frames.listed.write(this.#session.control, { request, last: 1, topics: [] });
+      }
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       refuse(Code.pattern, error.message);

@@ -115,6 +115,10 @@ export class ServerSession extends Session implements SubscribingSession {
     return this.pinned?.dropped === true || this.#deliveries?.keepsDropped === true;
   }
 
+  recount(): void {
+    this.allowance.count((this.#subscriptions?.size ?? 0) + (this.#deliveries?.size ?? 0));
+  }
+
   refusal(subscription: number): Rejection | null {
     const kinds = [this.#subscriptions, this.#deliveries];
     if (kinds.some((kind) => kind?.has(subscription))) {
@@ -153,7 +157,7 @@ export class ServerSession extends Session implements SubscribingSession {
     this.#subscriptions?.revise();
     this.#deliveries?.revise();
     this.#keys?.revise();
-    this.#count();
+    this.recount();
     this.stir();
   }
 
@@ -211,7 +215,7 @@ export class ServerSession extends Session implements SubscribingSession {
         return true;
       case FrameType.subscribe:
         this.#subscribing().subscribe(this.body);
-        this.#count();
+        this.recount();
         return true;
       case FrameType.unsubscribe:
         this.#unsubscribe(frames.unsubscribe.read(this.body).subscription);
@@ -224,7 +228,7 @@ export class ServerSession extends Session implements SubscribingSession {
         return true;
       case FrameType.datagrams:
         this.#delivering().open(this.body);
-        this.#count();
+        this.recount();
         return true;
       case FrameType.list:
         this.#listings ??= new ServerListings(this.#topics, this);
@@ -313,15 +317,11 @@ export class ServerSession extends Session implements SubscribingSession {
   #unsubscribe(subscription: number): void {
     if (!this.#deliveries?.end(subscription)) this.#subscriptions?.unsubscribe(subscription);
     frames.unsubscribed.write(this.output.control, { subscription });
-    this.#count();
+    this.recount();
   }
 
   get #subscriptionCount(): number {
     return (this.#subscriptions?.size ?? 0) + (this.#deliveries?.size ?? 0);
-  }
-
-  #count(): void {
-    this.allowance.count(this.#subscriptionCount);
   }
 
   #pause(subscription: number, paused: boolean): void {
@@ -370,16 +370,17 @@ export class ServerSession extends Session implements SubscribingSession {
 
   #welcome(ended: Rejection | null): void {
     if (!this.alive) return;
-    const { idleTimeout } = this.#topics.limits;
-    const { maxMessage, connectionCredit } = this.allowance;
+    const { maxMessage, idleTimeout } = this.#topics.limits;
+    const { maxMessage: ownMessage, connectionCredit } = this.allowance;
     this.reader.mostControl = largestControl;
-    this.reader.mostMessages = largestFrame(maxMessage);
+    this.reader.mostMessages = largestFrame(ownMessage);
     this.opened();
     frames.welcome.write(this.output.control, {
       features: this.codecs,
       epoch: this.#topics.epoch,
       time: this.platform.time(),
       maxMessage,
+      ownMessage,
       connectionCredit,
       idleTimeout,
       closed: ended?.code ?? Code.done,

@@ -28,6 +28,8 @@ export interface SubscribingSession {
   readonly codecs: number;
   /** Why there can be no subscription of a number, of whatever kind; `null` when there can. */
   refusal(subscription: number): Rejection | null;
+  /** Its subscriptions are others in number. */
+  recount(): void;
   /** Puts a source in line for writing. */
   add(source: Source): void;
   /** Takes the sources that `keep` does not want out of line. */

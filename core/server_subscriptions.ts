@@ -15,6 +15,7 @@ import { FrameType } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import { mostPatterns } from "./limits.ts";
 import { Pattern } from "./pattern.ts";
+import { Permissions } from "./permissions.ts";
 import { type Announcer, type SubscribingSession, Subscription, SubscriptionCursor } from "./server_subscription.ts";
 import type { Topic } from "./topic.ts";
 import type { Topics } from "./topics.ts";
@@ -98,8 +99,13 @@ export class ServerSubscriptions implements Announcer {
     this.announceLater(subscription);
     for (const [id, sequence] of points ?? []) {
       const topic = this.#topics.byId(id);
-      if (!topic?.ordinal) subscription.gone(id, sequence, this.#topics.tombstone(id));
-      else if (!this.#session.account.permissions.mayRead(topic.name)) subscription.forbidden(topic, sequence);
+      const { permissions } = this.#session.account;
+      if (!topic?.ordinal) {
+        // Whose name is forgotten may not have been readable: how much there was of it is told to who may read everything.
+        subscription.gone(id, sequence, permissions === Permissions.all ? this.#topics.tombstone(id) : undefined);
+      } else if (!permissions.mayRead(topic.name) && patterns.some((pattern) => pattern.matches(topic.name))) {
+        subscription.forbidden(topic, sequence);
+      }
     }
   }
 
@@ -231,6 +237,7 @@ export class ServerSubscriptions implements Announcer {
   #refuse({ id }: Subscription, why: Rejection): void {
     this.unsubscribe(id);
     this.#fail(id, why);
+    this.#session.recount();
   }
 
   /** Topics that match and may be read. */

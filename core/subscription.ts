@@ -72,7 +72,7 @@ export interface SubscribingLink {
   readonly pool: SegmentPool;
   readonly session: ClientSession | null;
   /** Knows the largest message of the server. */
-  readonly publisher: { readonly maxMessage: number };
+  readonly maxMessage: number;
   /** Forgets the subscription, once it has ended. */
   remove(subscription: Subscription): void;
 }
@@ -327,7 +327,7 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
       platform: self.#link.platform,
       verify: self.#options.verify === true,
       get maxMessage() {
-        return self.#link.publisher.maxMessage;
+        return self.#link.maxMessage;
       },
       get left() {
         return self.#left;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { randomId } from "./bytes.ts";
+import { idLength, randomId } from "./bytes.ts";
 import { type Codec, codecFeatures, featureOf } from "./codec.ts";
 import { Code } from "./codes.ts";
 import { EvictionQueue } from "./eviction.ts";
@@ -146,7 +146,7 @@ export class Topics {
   numbers(topic: Topic, publisher: string): { numbers: PublisherNumbers; known: boolean } | null {
     const found = topic.publishers.find((numbers) => numbers.publisher === publisher);
     if (found) return { numbers: found, known: true };
-    if (topic.publishers.length >= this.limits.publishers && !this.#forgetPublisher(topic)) return null;
+    if (topic.publishers.length >= this.limits.publishers && !this.#forgetPublisher(topic, publisher)) return null;
     const numbers = new PublisherNumbers(publisher);
     // A pushed-to array would have room for 17.
     topic.publishers = [...topic.publishers, numbers];
@@ -283,10 +283,13 @@ export class Topics {
     }
   }
 
-  #forgetPublisher(topic: Topic): boolean {
+  /** Forgets the one that was not used longest: of the same user, so that nobody's are crowded out by another's, or of any. */
+  #forgetPublisher(topic: Topic, publisher: string): boolean {
+    const idle = topic.publishers.filter(({ sessions }) => sessions === 0);
+    const own = idle.filter((numbers) => userOf(numbers.publisher) === userOf(publisher));
     let oldest: PublisherNumbers | null = null;
-    for (const numbers of topic.publishers) {
-      if (numbers.sessions === 0 && numbers.usedAt < (oldest?.usedAt ?? Infinity)) oldest = numbers;
+    for (const numbers of own.length > 0 ? own : idle) {
+      if (numbers.usedAt < (oldest?.usedAt ?? Infinity)) oldest = numbers;
     }
     if (oldest === null) return false;
     topic.publishers.splice(topic.publishers.indexOf(oldest), 1);
@@ -310,4 +313,9 @@ export class Topics {
     this.#starvedAt = now;
     return false;
   }
+}
+
+/** The user in a publisher's id, which stands behind the id proper; empty where nobody is asked who they are. */
+function userOf(publisher: string): string {
+  return publisher.slice(2 * idLength);
 }

@@ -95,10 +95,13 @@ class Acceptor {
     this.#options = options;
     this.#server = createServer(shown(identity.serving));
     this.#clients = clientsOf(identity.serving);
+    let { clientCa } = identity.serving;
     this.#unwatch = identity.watch((serving) => {
       this.#server.setSecureContext(shown(serving));
-      // Who was let in by another authority is looked at again.
-      this.#clients = clientsOf(serving);
+      // Who was let in by another authority is looked at again. By the same one it is let in again, also where it resumes a
+      // session, as the runtime lets it do whatever certificate the server has now.
+      if (serving.clientCa !== clientCa) this.#clients = clientsOf(serving);
+      clientCa = serving.clientCa;
     });
     this.#server.on("connection", (tcp: TcpSocket) => this.#begun(tcp));
     this.#server.on("secureConnection", (socket: TLSSocket) => this.#done(socket as Accepted));

@@ -44,14 +44,22 @@ export class ClientCertificates {
     if (socket.isSessionReused()) {
       // Deno 2.9.6 verifies nothing when a session is resumed, and then says that it is authorized: whoever was refused
       // before would get in.
-      return this.#verified.has(fingerprint) ? null : "the client resumes a session whose certificate was not accepted";
+      if (!this.#verified.has(fingerprint)) return "the client resumes a session whose certificate was not accepted";
+      this.#remember(fingerprint);
+      return null;
     }
     if (!socket.authorized) return "the client's certificate is from no authority that this server trusts";
     const broken = distrust(certificate.raw);
     if (broken !== null) return `the client's certificate ${broken}`;
-    if (this.#verified.size >= mostRemembered) this.#verified.delete(this.#verified.values().next().value!);
-    this.#verified.add(fingerprint);
+    this.#remember(fingerprint);
     return null;
+  }
+
+  /** The one that was longest not used is forgotten for another. */
+  #remember(fingerprint: Fingerprint): void {
+    this.#verified.delete(fingerprint);
+    this.#verified.add(fingerprint);
+    if (this.#verified.size > mostRemembered) this.#verified.delete(this.#verified.values().next().value!);
   }
 }
 

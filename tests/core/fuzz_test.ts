@@ -329,6 +329,7 @@ Deno.test("fuzz: 100 MB of junk behind each of a dozen wrong first packets takes
           epoch: idOf(0),
           time: 0,
           maxMessage: 0,
+          ownMessage: 0,
           connectionCredit: 0,
           idleTimeout: 0,
           closed: 0,

@@ -41,3 +41,24 @@ for (const [name, limits, seconds] of rates) {
     await network.close(link);
   });
 }
+
+Deno.test("who may publish small messages only reads large ones all the same, compressed or not", async () => {
+  await using test = new AuthorityServer({ alice: {}, bob: { limits: { maxMessage: 100 } } });
+  const network = new Network(test);
+  const compress = { codec: "zstd" } as const;
+  const { link: alice } = await network.connect({ credentials: { user: "alice" }, publisher: { compress } });
+  const { link: bob } = await new Network(test).connect({ credentials: { user: "bob" } });
+  const sizes: number[] = [];
+  const subscription = bob.subscribe("t", {
+    onEvent: (event) => event.kind === "batch" && sizes.push(event.payload(0).length),
+  });
+  await test.world.wait(subscription.ready);
+  for (const message of [new Random(1).bytes(300_000), new Uint8Array(400_000)]) {
+    await test.world.wait(alice.publisher.publish("t", message));
+  }
+  await test.world.until(() => sizes.length === 2);
+  assertEquals(sizes, [300_000, 400_000]);
+  assertEquals([bob.publisher.maxMessage, alice.publisher.maxMessage], [100, 1024 * 1024]);
+  await network.close(alice);
+  await network.close(bob);
+});

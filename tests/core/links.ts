@@ -174,6 +174,7 @@ export function welcomeFrame(change: Partial<Parameters<typeof welcome.write>[1]
     epoch: idOf(99),
     time: 0,
     maxMessage: 1024 * 1024,
+    ownMessage: change.maxMessage ?? 1024 * 1024,
     connectionCredit: 16 * 1024 * 1024,
     idleTimeout: 45_000,
     closed: 0,

@@ -84,7 +84,7 @@ Deno.test("a subscription that was not confirmed does not take the ids of one se
     platform: new VirtualPlatform(),
     pool: roomyPool(),
     session,
-    publisher: { maxMessage: 0 },
+    maxMessage: 0,
     remove: () => {},
   };
   const subscription = new Subscription(link, 1, ["#"], {});

@@ -19,6 +19,7 @@ Deno.test("handshake: WELCOME tells the epoch, the limits and who speaks", async
     epoch: test.server.topics.epoch,
     time: test.world.time(),
     maxMessage: 1024 * 1024,
+    ownMessage: 1024 * 1024,
     connectionCredit: 16 * 1024 * 1024,
     idleTimeout: 45_000,
     closed: Code.done,

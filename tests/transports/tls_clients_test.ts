@@ -140,6 +140,8 @@ for (const version of ["-tls1_2", "-tls1_3"]) {
     await using client = await OpensslClient.create(alice);
     assertEquals(await meet(server, client, version), ["New", "alice"]);
     assertEquals(await meet(server, client, version), ["Reused", "alice"]);
+    server.identity.renew({ ...serving });
+    assertEquals((await meet(server, client, version))[1], "alice", "the server's own certificate is another matter");
     server.identity.renew({ ...serving, clientCa: stranger.cert });
     // Whether it can still resume is up to the runtime.
     const [how, why] = await meet(server, client, version);
