@@ -27,21 +27,21 @@ const mostAtOnce = 64;
  * crowd that what is delivered meanwhile had to wait for. One timer sees to those that are left when nothing is read.
  */
 export class AckQueue {
-  readonly platform: Platform;
+  readonly #platform: Platform;
   #waiting: Acknowledgements[] = [];
   /** Where in {@linkcode #waiting} the first of them is. */
   #first = 0;
   #cancel: (() => void) | null = null;
 
   constructor(platform: Platform) {
-    this.platform = platform;
+    this.#platform = platform;
   }
 
   /** Reminds them {@linkcode ackDelay} from now at the latest. */
   add(acknowledgements: Acknowledgements): void {
-    acknowledgements.until = this.platform.now() + ackDelay;
+    acknowledgements.until = this.#platform.now() + ackDelay;
     this.#waiting.push(acknowledgements);
-    this.#cancel ??= this.platform.after(ackDelay, this.#ring);
+    this.#cancel ??= this.#platform.after(ackDelay, this.#ring);
   }
 
   /** Something was read; `now` in monotonic milliseconds. */
@@ -61,7 +61,7 @@ export class AckQueue {
   }
 
   readonly #ring = (): void => {
-    const now = this.platform.now();
+    const now = this.#platform.now();
     const waiting = this.#waiting;
     const end = Math.min(waiting.length, this.#first + mostAtOnce);
     let next = this.#first;
@@ -69,7 +69,7 @@ export class AckQueue {
     waiting.splice(0, next);
     this.#first = 0;
     const first = waiting[0];
-    this.#cancel = first ? this.platform.after(Math.max(0, first.until - now), this.#ring) : null;
+    this.#cancel = first ? this.#platform.after(Math.max(0, first.until - now), this.#ring) : null;
   };
 }
 
@@ -94,9 +94,6 @@ export class Acknowledgements {
   #bytes = 0;
   #urgent = false;
   #queued = false;
-  /** Until when none is written, in monotonic milliseconds, and what ends the wait for that. */
-  #heldUntil = 0;
-  #cancel: (() => void) | null = null;
 
   constructor(
     queue: AckQueue,
@@ -108,9 +105,9 @@ export class Acknowledgements {
     this.#most = Math.min(ackBytes, topicCredit / 4, connectionCredit / 4);
   }
 
-  /** Whether there are any that may be written. */
+  /** Whether there are any. */
   get pending(): boolean {
-    return this.#due.length > 0 && this.#cancel === null;
+    return this.#due.length > 0;
   }
 
   /** Whether they are not to wait for something else that is written. */
@@ -126,43 +123,12 @@ export class Acknowledgements {
     }
     this.#bytes += bytes;
     if (this.#bytes >= this.#most) {
-      this.#urgent = this.pending;
+      this.#urgent = true;
     } else if (!this.#queued) {
       this.#queued = true;
       this.#queue.add(this);
     }
   }
-
-  /**
-   * None is written before a time, in monotonic milliseconds: their publisher sends faster than it may, and slows down where
-   * no credit comes back.
-   */
-  holdUntil(time: number): void {
-    this.#heldUntil = Math.max(this.#heldUntil, time);
-    if (this.#cancel === null) this.#wait();
-  }
-
-  /**
-   * Whether a frame of so many bytes is more than a credit allows beside those that are held back. Who does not wait for
-   * them is slowed down by nothing else.
-   */
-  overdrawn(bytes: number, credit: number): boolean {
-    return this.#cancel !== null && this.#bytes > 0 && this.#bytes + bytes > credit;
-  }
-
-  /** Ends {@linkcode holdUntil}. */
-  release(): void {
-    this.#cancel?.();
-    this.#cancel = null;
-    this.#heldUntil = 0;
-  }
-
-  readonly #wait = (): void => {
-    const { platform } = this.#queue;
-    const left = this.#heldUntil - platform.now();
-    this.#cancel = left > 0 ? platform.after(left, this.#wait) : null;
-    if (left <= 0) this.hurry();
-  };
 
   /** They are to be written now. */
   hurry(): void {

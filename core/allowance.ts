@@ -9,8 +9,8 @@ import type { ServerLimits } from "./limits.ts";
 import type { RateLimit } from "./rate_limit.ts";
 import type { Usage } from "./usage.ts";
 
-/** The longest that somebody who owes something is kept waiting before it is let in, in milliseconds. */
-const longestDebt = 3_000;
+/** Bytes that a message is taken for where messages are limited in number: what comes early takes the server's memory. */
+const usualMessage = 1024;
 
 /** The limits of one session. They are looked at for each frame, and computed when one of them changes. */
 export class Allowance {
@@ -62,20 +62,17 @@ export class Allowance {
     for (const usage of this.#usages) usage.subscriptions += more;
   }
 
-  /** How long it is to wait for what was published before it came, in milliseconds; `now` in monotonic ones. */
-  debt(now: number): number {
-    return Math.min(longestDebt, Math.max(0, ...this.rates.map((rate) => rate.take(now, 0, 0) - now)));
-  }
-
   /** The session has ended; `now` in monotonic milliseconds. */
   leave(now: number): void {
     this.count(0);
     for (const usage of this.#usages) usage.leave(now);
   }
 
-  /** Bytes that it may publish at once: what its rate brings in a second. One frame may always be sent. */
+  /** Bytes that it may publish at once: about what its rates bring in a second. One frame may always be sent. */
   get #burst(): number {
-    const rate = Math.min(...this.#usages.map(({ limits }) => limits.bytesPerSecond));
-    return Math.max(1, Math.floor(rate));
+    const rates = this.#usages.map(({ limits: { bytesPerSecond, messagesPerSecond } }) =>
+      Math.min(bytesPerSecond, messagesPerSecond * usualMessage)
+    );
+    return Math.max(1, Math.floor(Math.min(...rates)));
   }
 }

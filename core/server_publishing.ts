@@ -17,6 +17,7 @@ import { at, encodingOf, faultOf, FrameType, isEncoded, messagesAgree, usefulFra
 import type { FrameReader } from "./frame_reader.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import { largestSequence } from "./limits.ts";
+import { RateQueue } from "./rate_queue.ts";
 import type { Segment } from "./segment.ts";
 import type { Held, PublisherNumbers, Topic } from "./topic.ts";
 import type { Topics } from "./topics.ts";
@@ -55,6 +56,10 @@ class Declaration implements Held, Acknowledged {
   finished = false;
   /** Whether its publisher may not publish to it any more. */
   forbidden = false;
+  /** Bytes that its publisher was told that it may have unacknowledged. */
+  credit = 0;
+  /** Whether what is held came too fast: then it does not wait for the topic's readers. */
+  late = false;
 
   constructor(publishing: ServerPublishing, topic: Topic, numbers: PublisherNumbers, last: number) {
     this.publishing = publishing;
@@ -63,8 +68,13 @@ class Declaration implements Held, Acknowledged {
     this.last = last;
   }
 
-  get pending(): boolean {
+  /** Whether frames of it are held. */
+  get holding(): boolean {
     return this.heldBytes > 0;
+  }
+
+  get pending(): boolean {
+    return this.holding && !this.late;
   }
 
   retry(): boolean {
@@ -81,6 +91,8 @@ export class ServerPublishing {
   readonly #publisher: string;
   readonly #session: PublishingSession;
   readonly #declarations = new Map<number, Declaration>();
+  /** Declarations with frames that came faster than they may. */
+  readonly #late: RateQueue<Declaration>;
   #last: Declaration | null = null;
   #heldBytes = 0;
   #closed = false;
@@ -92,6 +104,7 @@ export class ServerPublishing {
     this.#publisher = publisher;
     this.#session = session;
     this.acknowledgements = new Acknowledgements(queue, topics.limits, session);
+    this.#late = new RateQueue(platform, () => session.allowance.rates, (declaration) => this.#goOn(declaration));
   }
 
   /** DECLARE. */
@@ -109,18 +122,20 @@ export class ServerPublishing {
     // and what was refused is refused again.
     const untold = first > 0 && numbers.numbers.lastRefused >= first;
     const last = untold ? Math.min(first - 1, numbers.numbers.last) : numbers.numbers.last;
-    const declaration = this.#declarations.get(topic.id);
+    let declaration = this.#declarations.get(topic.id);
     if (declaration) {
       declaration.finished = declaration.forbidden = false;
     } else {
-      this.#declarations.set(topic.id, new Declaration(this, topic, numbers.numbers, last));
+      declaration = new Declaration(this, topic, numbers.numbers, last);
+      this.#declarations.set(topic.id, declaration);
       numbers.numbers.sessions++;
     }
+    declaration.credit = this.#session.allowance.topicCredit;
     topic.usedAt = numbers.numbers.usedAt = this.#platform.now();
     declared.write(this.#session.control, {
       request,
       topic: topic.id,
-      credit: this.#session.allowance.topicCredit,
+      credit: declaration.credit,
       largestFrame: Math.min(this.#topics.usefulFrame(topic), usefulFrame(this.#session.allowance.maxMessage)),
       known: numbers.known ? 1 : 0,
       last,
@@ -135,7 +150,7 @@ export class ServerPublishing {
       throw new ProtocolError(Code.protocol, `UNDECLARE of topic ${topic}, which is not declared`);
     }
     if (this.#last === declaration) this.#last = null;
-    if (declaration.pending) declaration.finished = true;
+    if (declaration.holding) declaration.finished = true;
     else this.#forget(declaration);
   }
 
@@ -160,16 +175,19 @@ export class ServerPublishing {
       }
       this.#last = declaration;
     }
-    if (this.acknowledgements.overdrawn(length, this.#session.allowance.connectionCredit)) {
-      throw new ProtocolError(
-        Code.credit,
-        `more than ${this.#session.allowance.connectionCredit} bytes unacknowledged`,
-      );
-    }
-    if (declaration.pending || !this.#append(declaration, segment, start, length, time)) {
-      // Room for it may have cost this very session its life.
-      if (!this.#closed) this.#hold(declaration, segment, start, length);
-    }
+    const { holding } = declaration;
+    const late = !holding && this.#late.late;
+    if (!holding && !late && this.#append(declaration, segment, start, length, time)) return;
+    // Room for it may have cost this very session its life.
+    if (this.#closed) return;
+    this.#hold(declaration, segment, start, length);
+    if (late) this.#delay(declaration);
+    else if (!holding) this.#block(declaration);
+  }
+
+  /** How fast it may publish has changed. */
+  limited(): void {
+    this.#late.revise();
   }
 
   /** What it may publish has changed. Frames for topics that are not permitted any more are refused. */
@@ -184,8 +202,26 @@ export class ServerPublishing {
   retry(declaration: Declaration): boolean {
     const held = declaration.frames[0];
     if (held === undefined) return true;
-    const { segment, length } = held;
+    if (this.#late.late) {
+      this.#delay(declaration);
+      return true;
+    }
+    return this.#retry(declaration, held);
+  }
+
+  /** The time of the oldest late frame of a topic has come. Returns whether the next one waits as this one did. */
+  #goOn(declaration: Declaration): boolean {
+    const done = this.#retry(declaration, declaration.frames[0]!);
+    if (this.#closed) return false;
+    declaration.late = done && declaration.holding;
+    if (!done) this.#block(declaration);
+    return declaration.late;
+  }
+
+  /** Appends the oldest held frame of a topic, if the topic's readers allow it. */
+  #retry(declaration: Declaration, held: HeldFrame): boolean {
     const { topic } = declaration;
+    const { segment, length } = held;
     if (topic.log.holds(length) && !this.#session.holds(topic)) return false;
     const appended = this.#append(declaration, segment, segment.start, length, this.#platform.time());
     // If room for it cost this very session its life, what it held is gone already.
@@ -193,7 +229,7 @@ export class ServerPublishing {
     if (!appended) return false;
     declaration.frames.shift();
     this.#release(declaration, held);
-    if (declaration.finished && !declaration.pending) this.#forget(declaration);
+    if (declaration.finished && !declaration.holding) this.#forget(declaration);
     // It was held for long enough, and whoever asked for its acknowledgement does not ask again.
     this.acknowledgements.hurry();
     return true;
@@ -204,7 +240,7 @@ export class ServerPublishing {
     this.#closed = true;
     for (const declaration of this.#declarations.values()) this.#drop(declaration);
     this.#declarations.clear();
-    this.acknowledgements.release();
+    this.#late.close();
     this.acknowledgements.clear();
     this.#last = null;
   }
@@ -233,7 +269,8 @@ export class ServerPublishing {
         if (topic.ordinal === 0) this.#topics.create(topic);
       }
     }
-    if (this.#session.allowance.rates.length > 0) this.#charge(length, count);
+    // What is refused, or was there before, is paid for as well.
+    this.#late.charge(length, count);
     if (code !== Code.done) {
       const why = code === Code.forbidden ? this.#forbidden(topic.name) : codeText(code);
       refuse.write(this.#session.control, { topic: topic.id, number, count, code, why });
@@ -249,18 +286,10 @@ export class ServerPublishing {
     return `${this.#session.account.name} may not publish to ${topic}`;
   }
 
-  /** What is refused, or was there before, is paid for as well. */
-  #charge(bytes: number, messages: number): void {
-    const now = this.#platform.now();
-    for (const rate of this.#session.allowance.rates) {
-      const time = rate.take(now, bytes, messages);
-      if (time > now) this.acknowledgements.holdUntil(time);
-    }
-  }
-
   #hold(declaration: Declaration, segment: Segment, start: number, length: number): void {
-    const { topicCredit, connectionCredit } = this.#topics.limits;
-    if (declaration.pending && declaration.heldBytes + length > topicCredit) {
+    const { credit: topicCredit } = declaration;
+    const { connectionCredit } = this.#session.allowance;
+    if (declaration.holding && declaration.heldBytes + length > topicCredit) {
       throw new ProtocolError(
         Code.credit,
         `more than ${topicCredit} bytes of topic ${declaration.topic.name} unacknowledged`,
@@ -276,15 +305,24 @@ export class ServerPublishing {
       throw new ProtocolError(Code.inputMemory);
     }
     copy.bytes.set(segment.bytes.subarray(start, start + length), copy.start);
-    const { topic } = declaration;
-    if (!declaration.pending) topic.held.push(declaration);
-    if (!this.#topics.blocked.has(topic)) {
-      this.#topics.blocked.add(topic);
-      topic.heldSince = this.#platform.now();
-    }
     declaration.frames.push({ segment: copy, length });
     declaration.heldBytes += length;
     this.#heldBytes += length;
+  }
+
+  /** What is held of a topic waits until its publisher may have published so much. */
+  #delay(declaration: Declaration): void {
+    declaration.late = true;
+    this.#late.add(declaration);
+  }
+
+  /** A topic's readers have to move before its held frames can be appended. */
+  #block(declaration: Declaration): void {
+    const { topic } = declaration;
+    topic.held.push(declaration);
+    if (this.#topics.blocked.has(topic)) return;
+    this.#topics.blocked.add(topic);
+    topic.heldSince = this.#platform.now();
   }
 
   #release(declaration: Declaration, held: HeldFrame): void {
@@ -303,6 +341,7 @@ export class ServerPublishing {
     const { topic, numbers, frames } = declaration;
     const index = topic.held.indexOf(declaration);
     if (index >= 0) topic.held.splice(index, 1);
+    this.#late.remove(declaration);
     for (const held of frames) this.#release(declaration, held);
     frames.length = 0;
     numbers.sessions--;

@@ -87,7 +87,6 @@ export class ServerSession extends Session implements SubscribingSession {
   #draining = false;
   /** When what is being read came; Unix microseconds. */
   #receivedTime = 0;
-  #cancelWait: () => void = () => {};
 
   constructor(platform: Platform, topics: Topics, sessions: Sessions, peer: Peer) {
     super(platform, topics.pool, topics.inputs, topics.limits);
@@ -151,6 +150,7 @@ export class ServerSession extends Session implements SubscribingSession {
     }
     // Even where the user is as before, its address may be limited otherwise.
     this.allowance.revise();
+    this.#publishing?.limited();
     if (account === this.account) return;
     this.account = account;
     this.#publishing?.revise();
@@ -250,12 +250,10 @@ export class ServerSession extends Session implements SubscribingSession {
   protected override prepare(): void {
     this.#subscriptions?.announce(this.output.control);
     this.#listings?.answer();
-    if (this.unsaid) this.conclude(false);
+    if (this.unsaid) this.conclude();
   }
 
-  protected override conclude(last: boolean): void {
-    // At the end there is nobody to be slowed down any more, and what was appended is to be known.
-    if (last) this.#publishing?.acknowledgements.release();
+  protected override conclude(): void {
     if (this.#publishing?.acknowledgements.pending) this.#publishing.acknowledgements.write(this.output.control);
   }
 
@@ -291,7 +289,6 @@ export class ServerSession extends Session implements SubscribingSession {
   }
 
   protected override released(): void {
-    this.#cancelWait();
     this.#publishing?.close();
     this.#subscriptions?.close();
     this.#deliveries?.close();
@@ -335,14 +332,12 @@ export class ServerSession extends Session implements SubscribingSession {
     this.codecs = features & codecFeatures;
     const { address, certified } = this.#peer;
     const answer = this.#sessions.authority.authenticate({ user, secret, certified, address });
-    const known = answer instanceof Promise
-      ? answer.then((answer) => this.#known(session, answer))
-      : this.#known(session, answer);
-    if (known instanceof Promise) this.hold(known);
+    if (answer instanceof Promise) this.hold(answer.then((answer) => this.#known(session, answer)));
+    else this.#known(session, answer);
   }
 
-  /** Lets the peer in, or not. Returns what that has to wait for. */
-  #known(session: string, answer: Answer): Promise<void> | void {
+  /** Lets the peer in, or not. */
+  #known(session: string, answer: Answer): void {
     if (!this.alive) return;
     if ("rejected" in answer) {
       this.close(answer.rejected.code, answer.rejected.why);
@@ -359,13 +354,7 @@ export class ServerSession extends Session implements SubscribingSession {
     this.id = account === everybody ? session : `${session} ${account.name}`;
     const ended = this.#sessions.admit(this);
     if (!this.alive) return;
-    const debt = this.allowance.debt(this.platform.now());
-    if (debt > 0) return this.#wait(debt).then(() => this.#welcome(ended));
     this.#welcome(ended);
-  }
-
-  #wait(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => this.#cancelWait = this.platform.after(milliseconds, resolve));
   }
 
   #welcome(ended: Rejection | null): void {

@@ -261,7 +261,7 @@ export abstract class Session {
   /** Called when everything was written while the session is open. */
   protected quiet(): void {}
   /** Called before a PONG and before the end: the place for control frames that are due, but wait for other writes. */
-  protected conclude(_last: boolean): void {}
+  protected conclude(): void {}
   /** PONG. */
   protected answered(_token: number): void {}
   /** Called once, when the session ends, whoever ended it. */
@@ -344,7 +344,7 @@ export abstract class Session {
     const header = segment.view.getUint8(start + at.header);
     this.body.open(segment.bytes, segment.view, start + header, start + length);
     if (type === FrameType.ping) {
-      this.conclude(false);
+      this.conclude();
       pong.write(this.output.control, ping.read(this.body));
     } else if (type === FrameType.pong) this.answered(pong.read(this.body).token);
     else if (type === FrameType.close) this.#closed();
@@ -357,7 +357,7 @@ export abstract class Session {
   /** Drops what was not begun to be written, and says what is due. */
   #abandon(): void {
     this.output.abandon();
-    this.conclude(true);
+    this.conclude();
   }
 
   #closed(): void {
