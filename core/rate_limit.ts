@@ -1,5 +1,5 @@
 /**
- * How fast a user may publish: publishers that are faster are not refused but slowed down, by acknowledging late.
+ * How fast a user may publish: publishers that are faster are not refused but slowed down; see `rate_queue.ts`.
  *
  * It is virtual scheduling, the generic cell rate algorithm of ITU-T I.371: all that is kept is when what came so far would
  * have come at the rate that is allowed. What comes earlier than that by more than a burst is in debt by the difference.
@@ -67,10 +67,10 @@ export class RateLimit {
   }
 
   /**
-   * Takes what a frame costs. It never refuses: what publishers may have unacknowledged bounds the debt.
+   * Takes what a frame costs. It never refuses: who asks looks first whether the last frame was let through.
    *
    * @param now monotonic milliseconds, never less than before
-   * @returns when the frame may be acknowledged, in monotonic milliseconds: at once if that is not after `now`
+   * @returns when the next frame may be let through, in monotonic milliseconds: at once if that is not after `now`
    */
   take(now: number, bytes: number, messages: number): number {
     // What waits for one of the rates comes to the other one later, too: in the meantime nothing is saved up there.
