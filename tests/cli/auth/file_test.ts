@@ -153,6 +153,14 @@ Deno.test("what is wrong is told with file, line and key", () => {
       '3: limits.address.messages: "10" is not a rate: it has no time: write 10/s',
     ],
     ["[anonymous]\n[limits.user]\nmessage = true", '3: limits.user.message: it has to be a string, in "quotes"'],
+    [
+      "[users.a]\nlimits.message = 0",
+      "2: users.a.limits.message: 0 bytes leave no message: for example: 64KiB",
+    ],
+    [
+      "[anonymous]\n[limits.user]\nmessage = '0.4B'",
+      "3: limits.user.message: 0 bytes leave no message: for example: 64KiB",
+    ],
     [`users."" = {}`, '1: users."": a name has 1 to 255 bytes, not 0'],
     [`users."${"é".repeat(128)}" = {}`, "a name has 1 to 255 bytes, not 256"],
     [`users."a\\nb" = {}`, '1: users."a\\nb": a name has no control character in it'],
