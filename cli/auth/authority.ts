@@ -123,14 +123,15 @@ export class FileAuthority implements Authority {
   async #password(claim: Claim): Promise<Answer> {
     const { user: name, secret } = claim;
     const user = this.#accounts.user(name);
-    const verdict = await this.#passwords.check(name, secret, user?.password);
+    const hash = this.#accounts.passwordOf(name);
+    const verdict = await this.#passwords.check(name, secret, hash);
     if (verdict === "busy") {
       return rejected(Code.attempts, "too many passwords are being checked: try again in a while");
     }
-    if (verdict === "wrong" || user?.password === undefined) {
+    if (verdict === "wrong" || user === undefined) {
       return await this.#refuse(claim, "the user is not known here, or the password is wrong");
     }
-    return admit(user, { kind: "password", hash: user.password.text });
+    return admit(user, { kind: "password", hash: hash.text });
   }
 
   /** Refuses, the later the more was refused before. */

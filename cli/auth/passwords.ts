@@ -5,7 +5,7 @@
  */
 
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { derive, type PasswordHash, spelt, unknownUser } from "./password_hash.ts";
+import { derive, type PasswordHash, spelt } from "./password_hash.ts";
 
 /** The most that are checked at once: each takes a core, and up to 128 MiB. */
 const mostAtOnce = 2;
@@ -23,14 +23,14 @@ export type Verdict = "right" | "wrong" | "busy";
  *
  * @example
  * ```ts
- * import { hashPassword } from "./password_hash.ts";
+ * import { hashPassword, standInFor } from "./password_hash.ts";
  * import { Passwords } from "./passwords.ts";
  * import { assert } from "@std/assert";
  *
  * const passwords = new Passwords();
  * const hash = await hashPassword("hunter2");
  * assert(await passwords.check("alice", "hunter2", hash) === "right");
- * assert(await passwords.check("mallory", "hunter2", undefined) === "wrong");
+ * assert(await passwords.check("mallory", "hunter2", standInFor([hash])) === "wrong");
  * ```
  */
 export class Passwords {
@@ -49,16 +49,15 @@ export class Passwords {
   /**
    * Checks what somebody gives as the password of a user.
    *
-   * @param hash the user's; `undefined` for who does not exist or has none, which takes as long as a wrong password
+   * @param hash the user's; for who does not exist or has none what stands for it, which no password is right for
    */
-  async check(user: string, password: string, hash: PasswordHash | undefined): Promise<Verdict> {
-    const mark = hash && this.#mark(password, hash);
-    if (mark !== undefined && this.#remembers(user, mark)) return "right";
+  async check(user: string, password: string, hash: PasswordHash): Promise<Verdict> {
+    const mark = this.#mark(password, hash);
+    if (this.#remembers(user, mark)) return "right";
     if (!await this.#turn()) return "busy";
     try {
-      const { hash: expected } = hash ?? unknownUser;
-      const right = timingSafeEqual(await this.#derive(password, hash ?? unknownUser), expected);
-      if (!right || mark === undefined) return "wrong";
+      const right = timingSafeEqual(await this.#derive(password, hash), hash.hash);
+      if (!right || hash.text === "") return "wrong";
       this.#remember(user, mark);
       return "right";
     } finally {
