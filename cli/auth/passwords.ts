@@ -38,6 +38,8 @@ export class Passwords {
   readonly #key = randomBytes(32);
   /** By user: what its right password and its hash give under the key. The one that was longest not asked for is first. */
   readonly #right = new Map<string, Uint8Array>();
+  /** The checks that run or wait, by user and mark: equal ones are one. */
+  readonly #checks = new Map<string, Promise<Verdict>>();
   #running = 0;
   readonly #line: (() => void)[] = [];
 
@@ -51,9 +53,23 @@ export class Passwords {
    *
    * @param hash the user's; for who does not exist or has none what stands for it, which no password is right for
    */
-  async check(user: string, password: string, hash: PasswordHash): Promise<Verdict> {
+  check(user: string, password: string, hash: PasswordHash): Promise<Verdict> {
     const mark = this.#mark(password, hash);
-    if (this.#remembers(user, mark)) return "right";
+    if (this.#remembered(user, mark)) return Promise.resolve("right");
+    const key = `${user}\0${mark.toHex()}`;
+    const running = this.#checks.get(key);
+    if (running !== undefined) return running;
+    const check = this.#derived(user, password, hash, mark).finally(() => this.#checks.delete(key));
+    this.#checks.set(key, check);
+    return check;
+  }
+
+  /** Whether that password was right before: what a check would say at once. */
+  remembers(user: string, password: string, hash: PasswordHash): boolean {
+    return this.#remembered(user, this.#mark(password, hash));
+  }
+
+  async #derived(user: string, password: string, hash: PasswordHash, mark: Uint8Array): Promise<Verdict> {
     if (!await this.#turn()) return "busy";
     try {
       const right = timingSafeEqual(await this.#derive(password, hash), hash.hash);
@@ -81,7 +97,7 @@ export class Passwords {
     return new Uint8Array(createHmac("sha256", this.#key).update(`${hash.text}\0${spelt(password)}`).digest());
   }
 
-  #remembers(user: string, mark: Uint8Array): boolean {
+  #remembered(user: string, mark: Uint8Array): boolean {
     const right = this.#right.get(user);
     if (right === undefined || !timingSafeEqual(right, mark)) return false;
     this.#remember(user, mark);

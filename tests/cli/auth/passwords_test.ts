@@ -47,6 +47,15 @@ Deno.test("for who does not exist the same work is done, each time", async () =>
   ]);
 });
 
+Deno.test("equal checks at once are one, also for who does not exist", async () => {
+  const { passwords, asked } = counted();
+  for (const [hash, verdict] of [[await cheap("hunter2"), "right"], [standIn, "wrong"]] as const) {
+    asked.length = 0;
+    const verdicts = await Promise.all([1, 2, 3].map(() => passwords.check("alice", "hunter2", hash)));
+    assertEquals([verdicts, asked.length], [[verdict, verdict, verdict], 1]);
+  }
+});
+
 Deno.test("who has no password has no right one, whatever scrypt gives", async () => {
   const passwords = new Passwords((_, by) => Promise.resolve(by.hash));
   for (let i = 0; i < 2; i++) assertEquals(await passwords.check("nobody", "hunter2", standIn), "wrong");
