@@ -11,10 +11,9 @@ import { type Endpoint, parseEndpoint, splitCredentials } from "../transports/en
 import type { TlsTrust } from "../transports/tls_dial.ts";
 import { parseFingerprint } from "../transports/tls_certificate.ts";
 import { defaultServer, isLoopback, parseServer } from "./endpoints.ts";
-import { Failure } from "./exit.ts";
 import type { Log } from "./log.ts";
 import { valueOption } from "./program.ts";
-import { fileReason } from "./stdio.ts";
+import { readText } from "./stdio.ts";
 
 /** What the user said of the server. */
 export interface Access {
@@ -194,12 +193,4 @@ const longestSecret = 255;
 function checkedSecret(secret: string, where: string): string {
   if (new TextEncoder().encode(secret).length <= longestSecret) return secret;
   throw new UsageError(`${where}: a token has ${longestSecret} bytes at most`, "stream passwd --token makes one");
-}
-
-async function readText(path: string, option: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    throw new Failure(`cannot read ${option} ${JSON.stringify(path)}: ${fileReason(error)}`);
-  }
 }

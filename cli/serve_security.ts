@@ -13,7 +13,7 @@ import { exposure, readAuthFile } from "./auth/file.ts";
 import { Failure } from "./exit.ts";
 import type { Log } from "./log.ts";
 import { keptIdentity, stateDirectory } from "./self_signed.ts";
-import { fileReason } from "./stdio.ts";
+import { readText } from "./stdio.ts";
 import { watchFiles } from "./watch_files.ts";
 
 /** Where a server's certificate is. */
@@ -194,12 +194,4 @@ function tell(what: string, { fingerprint, expires }: TlsIdentity, log: Log): vo
   const left = expires.getTime() - Date.now();
   log.info(what, fields);
   if (left < soon) log.warn(left < 0 ? "the certificate has expired" : "the certificate expires soon", fields);
-}
-
-async function readText(path: string, option: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    throw new Failure(`cannot read ${option} ${JSON.stringify(path)}: ${fileReason(error)}`);
-  }
 }

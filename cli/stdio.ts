@@ -157,6 +157,20 @@ export async function* readChunks(
   }
 }
 
+/**
+ * Reads a small file of text that an option names.
+ *
+ * @param option its name, for the error: `--ca`
+ * @throws {Failure} when it cannot be read
+ */
+export async function readText(path: string, option: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    throw new Failure(`cannot read ${option} ${JSON.stringify(path)}: ${fileReason(error)}`);
+  }
+}
+
 /** Why a file operation failed, in the words of the field instead of the runtime's. */
 export function fileReason(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "no such file";

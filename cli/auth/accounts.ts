@@ -5,7 +5,7 @@
  */
 
 import type { Account, AccountLimits } from "../../core/account.ts";
-import type { PasswordHash } from "./password_hash.ts";
+import { type PasswordHash, standInFor } from "./password_hash.ts";
 import { tokenHash } from "./tokens.ts";
 
 /** What who shows nothing is called. */
@@ -38,6 +38,7 @@ export class Accounts {
   readonly addressLimits: AccountLimits;
   readonly #users: ReadonlyMap<string, User>;
   readonly #byToken: ReadonlyMap<string, User>;
+  readonly #noPassword: PasswordHash;
 
   /** @param users no two of one name or with one token */
   constructor(users: readonly User[], anonymous: Account | undefined, addressLimits: AccountLimits) {
@@ -45,6 +46,7 @@ export class Accounts {
     this.addressLimits = addressLimits;
     this.#users = new Map(users.map((user) => [user.name, user]));
     this.#byToken = new Map(users.flatMap((user) => user.tokens.map((hash) => [hash, user])));
+    this.#noPassword = standInFor(users.flatMap(({ password }) => password ?? []));
   }
 
   /** How many users there are, without the anonymous one. */
@@ -55,6 +57,11 @@ export class Accounts {
   /** The user of that name. */
   user(name: string): User | undefined {
     return this.#users.get(name);
+  }
+
+  /** What the password of that user is checked against; what stands for it where there is no such user, or no password. */
+  passwordOf(name: string): PasswordHash {
+    return this.user(name)?.password ?? this.#noPassword;
   }
 
   /** The user that has that token. How long it takes tells only of the token's hash, from which nobody gets nearer to one. */

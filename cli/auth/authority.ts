@@ -11,10 +11,8 @@ import { Code } from "../../core/codes.ts";
 import type { Platform } from "../../core/connection.ts";
 import type { Accounts } from "./accounts.ts";
 import { Passwords } from "./passwords.ts";
+import { ClaimPlaces } from "./places.ts";
 import { tokenHash } from "./tokens.ts";
-
-/** The most wrong claims of one address that wait for their answer; others of it are not looked at meanwhile. */
-const mostWaiting = 8;
 
 /** By what somebody got in: what they must still have when the file has changed. */
 type Proof = { readonly kind: "anonymous" | "certificate" } | {
@@ -43,8 +41,7 @@ export class FileAuthority implements Authority {
   readonly #onFailed: (attempt: FailedAttempt) => void;
   readonly #passwords = new Passwords();
   readonly #attempts = new Attempts();
-  /** Claims that are not answered yet, by network. */
-  readonly #waiting = new Map<string, number>();
+  readonly #places = new ClaimPlaces();
 
   /** @param onFailed told of each attempt that failed */
   constructor(
@@ -75,13 +72,12 @@ export class FileAuthority implements Authority {
     if (owner !== undefined && (user === "" || user === owner.name)) {
       return admit(owner, { kind: "token", hash: tokenHash(secret) });
     }
-    if (this.#waitingAt(claim) >= mostWaiting) {
-      return rejected(Code.attempts, "too many failed attempts from this address: try again in a while");
+    const hash = this.#accounts.passwordOf(user);
+    const known = this.#accounts.user(user);
+    if (known !== undefined && this.#passwords.remembers(user, secret, hash)) {
+      return admit(known, { kind: "password", hash: hash.text });
     }
-    return this.#counted(
-      claim,
-      user === "" ? this.#refuse(claim, "the token is not known here") : this.#password(claim),
-    );
+    return this.#guess(claim);
   }
 
   again(account: Account): Account | null {
@@ -104,10 +100,8 @@ export class FileAuthority implements Authority {
   #certified(claim: Claim, name: string): Answer | Promise<Answer> {
     const user = this.#accounts.user(name);
     if (user !== undefined) return admit(user, { kind: "certificate" });
-    return this.#counted(
-      claim,
-      this.#refuse({ ...claim, user: name }, `${name}, as the certificate says, is not known here`),
-    );
+    // Nobody guesses a certificate: it takes no place.
+    return this.#refuse({ ...claim, user: name }, `${name}, as the certificate says, is not known here`);
   }
 
   #anonymous(): Answer {
@@ -120,17 +114,29 @@ export class FileAuthority implements Authority {
     );
   }
 
-  async #password(claim: Claim): Promise<Answer> {
+  /** Looks at what may be a guess, once there is a place for it. */
+  async #guess(claim: Claim): Promise<Answer> {
+    const taken = this.#places.take(networkOf(claim.address));
+    using place = taken instanceof Promise ? await taken : taken;
+    if (place === null) {
+      return rejected(Code.attempts, "too many failed attempts from this address: try again in a while");
+    }
     const { user: name, secret } = claim;
+    if (name === "") {
+      place.refuse();
+      return await this.#refuse(claim, "the token is not known here");
+    }
     const user = this.#accounts.user(name);
-    const verdict = await this.#passwords.check(name, secret, user?.password);
+    const hash = this.#accounts.passwordOf(name);
+    const verdict = await this.#passwords.check(name, secret, hash);
     if (verdict === "busy") {
       return rejected(Code.attempts, "too many passwords are being checked: try again in a while");
     }
-    if (verdict === "wrong" || user?.password === undefined) {
+    if (verdict === "wrong" || user === undefined) {
+      place.refuse();
       return await this.#refuse(claim, "the user is not known here, or the password is wrong");
     }
-    return admit(user, { kind: "password", hash: user.password.text });
+    return admit(user, { kind: "password", hash: hash.text });
   }
 
   /** Refuses, the later the more was refused before. */
@@ -140,22 +146,6 @@ export class FileAuthority implements Authority {
     this.#onFailed({ address, user, attempts: this.#attempts.countOf(address, now) });
     await new Promise<void>((resolve) => this.#platform.after(delay, resolve));
     return rejected(Code.authentication, why);
-  }
-
-  #waitingAt({ address }: Claim): number {
-    return this.#waiting.get(networkOf(address)) ?? 0;
-  }
-
-  async #counted(claim: Claim, answer: Promise<Answer>): Promise<Answer> {
-    const address = networkOf(claim.address);
-    this.#waiting.set(address, this.#waitingAt(claim) + 1);
-    try {
-      return await answer;
-    } finally {
-      const left = this.#waitingAt(claim) - 1;
-      if (left === 0) this.#waiting.delete(address);
-      else this.#waiting.set(address, left);
-    }
   }
 }
 

@@ -208,7 +208,7 @@ function readLimits(entry: Entry | undefined): Partial<AccountLimits> {
     subscriptions: table.subscriptions?.parse(parseCount),
     bytesPerSecond: table.bytes?.parse(parseBytesPerSecond),
     messagesPerSecond: table.messages?.parse(parseMessagesPerSecond),
-    maxMessage: table.message?.parse(parseSize),
+    maxMessage: table.message?.parse(parseMaxMessage),
   };
   return Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined));
 }
@@ -223,4 +223,10 @@ function parseMessagesPerSecond(text: string): number {
   const rate = parseRate(text);
   if ("messages" in rate) return rate.messages;
   throw new UsageError(`"${text}" is a rate of bytes`, "give messages over time, such as 1000/s");
+}
+
+function parseMaxMessage(text: string): number {
+  const size = parseSize(text);
+  if (size > 0) return size;
+  throw new UsageError("0 bytes leave no message", "for example: 64KiB");
 }

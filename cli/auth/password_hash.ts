@@ -9,7 +9,7 @@ import { randomBytes, scrypt } from "node:crypto";
 
 /** What a password is checked against. */
 export interface PasswordHash {
-  /** As it stands in the file. */
+  /** As it stands in the file; empty where it stands for the hash of who has none. */
   readonly text: string;
   /** The logarithm to the base 2 of N, the cost in time and memory. */
   readonly logCost: number;
@@ -53,8 +53,17 @@ export function parsePasswordHash(text: string): PasswordHash | string {
   return { text, logCost, blockSize, parallelization, salt, hash };
 }
 
-/** Stands for the hash of who has none, so that the same work can be done. No password is known to give it. */
-export const unknownUser: Omit<PasswordHash, "text"> = { ...usual, salt: random(16), hash: random(32) };
+/**
+ * Stands for the hash of who has none, so that work is done for them too. No password is known to give it.
+ *
+ * @param hashes of those who have one: it takes as much work as the most expensive, that time does not tell who exists
+ */
+export function standInFor(hashes: readonly PasswordHash[]): PasswordHash {
+  const [{ logCost, blockSize, parallelization } = usual] = hashes.toSorted((one, other) =>
+    workOf(other) - workOf(one)
+  );
+  return { text: "", logCost, blockSize, parallelization, salt: random(16), hash: random(32) };
+}
 
 /** Hashes a password with a new salt. It takes about a tenth of a second, not on the main thread. */
 export async function hashPassword(password: string): Promise<PasswordHash> {
@@ -89,6 +98,10 @@ export function spelt(password: string): string {
 
 function memoryOf(logCost: number, blockSize: number): number {
   return 128 * blockSize * 2 ** logCost;
+}
+
+function workOf({ logCost, blockSize, parallelization }: PasswordHash): number {
+  return 2 ** logCost * blockSize * parallelization;
 }
 
 function random(length: number): Uint8Array {

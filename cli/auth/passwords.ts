@@ -5,7 +5,7 @@
  */
 
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { derive, type PasswordHash, spelt, unknownUser } from "./password_hash.ts";
+import { derive, type PasswordHash, spelt } from "./password_hash.ts";
 
 /** The most that are checked at once: each takes a core, and up to 128 MiB. */
 const mostAtOnce = 2;
@@ -23,14 +23,14 @@ export type Verdict = "right" | "wrong" | "busy";
  *
  * @example
  * ```ts
- * import { hashPassword } from "./password_hash.ts";
+ * import { hashPassword, standInFor } from "./password_hash.ts";
  * import { Passwords } from "./passwords.ts";
  * import { assert } from "@std/assert";
  *
  * const passwords = new Passwords();
  * const hash = await hashPassword("hunter2");
  * assert(await passwords.check("alice", "hunter2", hash) === "right");
- * assert(await passwords.check("mallory", "hunter2", undefined) === "wrong");
+ * assert(await passwords.check("mallory", "hunter2", standInFor([hash])) === "wrong");
  * ```
  */
 export class Passwords {
@@ -38,6 +38,8 @@ export class Passwords {
   readonly #key = randomBytes(32);
   /** By user: what its right password and its hash give under the key. The one that was longest not asked for is first. */
   readonly #right = new Map<string, Uint8Array>();
+  /** The checks that run or wait, by user and mark: equal ones are one. */
+  readonly #checks = new Map<string, Promise<Verdict>>();
   #running = 0;
   readonly #line: (() => void)[] = [];
 
@@ -49,16 +51,29 @@ export class Passwords {
   /**
    * Checks what somebody gives as the password of a user.
    *
-   * @param hash the user's; `undefined` for who does not exist or has none, which takes as long as a wrong password
+   * @param hash the user's; for who does not exist or has none what stands for it, which no password is right for
    */
-  async check(user: string, password: string, hash: PasswordHash | undefined): Promise<Verdict> {
-    const mark = hash && this.#mark(password, hash);
-    if (mark !== undefined && this.#remembers(user, mark)) return "right";
+  check(user: string, password: string, hash: PasswordHash): Promise<Verdict> {
+    const mark = this.#mark(password, hash);
+    if (this.#remembered(user, mark)) return Promise.resolve("right");
+    const key = `${user}\0${mark.toHex()}`;
+    const running = this.#checks.get(key);
+    if (running !== undefined) return running;
+    const check = this.#derived(user, password, hash, mark).finally(() => this.#checks.delete(key));
+    this.#checks.set(key, check);
+    return check;
+  }
+
+  /** Whether that password was right before: what a check would say at once. */
+  remembers(user: string, password: string, hash: PasswordHash): boolean {
+    return this.#remembered(user, this.#mark(password, hash));
+  }
+
+  async #derived(user: string, password: string, hash: PasswordHash, mark: Uint8Array): Promise<Verdict> {
     if (!await this.#turn()) return "busy";
     try {
-      const { hash: expected } = hash ?? unknownUser;
-      const right = timingSafeEqual(await this.#derive(password, hash ?? unknownUser), expected);
-      if (!right || mark === undefined) return "wrong";
+      const right = timingSafeEqual(await this.#derive(password, hash), hash.hash);
+      if (!right || hash.text === "") return "wrong";
       this.#remember(user, mark);
       return "right";
     } finally {
@@ -82,7 +97,7 @@ export class Passwords {
     return new Uint8Array(createHmac("sha256", this.#key).update(`${hash.text}\0${spelt(password)}`).digest());
   }
 
-  #remembers(user: string, mark: Uint8Array): boolean {
+  #remembered(user: string, mark: Uint8Array): boolean {
     const right = this.#right.get(user);
     if (right === undefined || !timingSafeEqual(right, mark)) return false;
     this.#remember(user, mark);

@@ -158,6 +158,30 @@ Deno.test("of one address, eight wait for their answer; the ninth is told so at 
   }
 });
 
+Deno.test("right passwords of one address get in however many there are at once, of one user and of many", async () => {
+  const many = Array.from({ length: 20 }, (_, index) => `[users.u${index}]\npassword = "${hash}"`).join("\n");
+  for (const user of [() => "u0", (index: number) => `u${index}`]) {
+    const { ask, failed } = known(new World(), many);
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => ask({ user: user(index), secret: "hunter2" })),
+    );
+    assertEquals(answers.map(toldOf), answers.map((_, index) => user(index)));
+    assertEquals(failed, []);
+  }
+});
+
+Deno.test("of twenty wrong passwords at once eight are looked at; one that was right before gets in meanwhile", async () => {
+  const { ask, outcome, failed, clock } = known(new World());
+  assertEquals(await outcome({ user: "alice", secret: "hunter2" }), ["alice", 0]);
+  const guesses = Array.from({ length: 20 }, (_, index) => ask({ user: "alice", secret: `guess ${index}` }));
+  const late = await Promise.all(guesses.slice(8));
+  assertEquals(late.map(toldOf), Array(12).fill("attempts"));
+  assertEquals(failed.length, 8);
+  assertEquals(await outcome({ user: "alice", secret: "hunter2" }), ["alice", 0]);
+  await clock.run(3_200);
+  assertEquals((await Promise.all(guesses.slice(0, 8))).map(toldOf), Array(8).fill("authentication"));
+});
+
 Deno.test("an account is the same one as long as the file is", async () => {
   const { authority, admitted } = known(new Clock());
   const account = await admitted({ secret: "token of alice" });

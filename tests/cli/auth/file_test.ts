@@ -85,6 +85,29 @@ Deno.test("limits are a user's own, or else those of each user, or else none", (
   assertEquals(accounts("[users.a]").addressLimits, noLimits);
 });
 
+Deno.test("for who has no password there is a hash as expensive as the most expensive in the file", () => {
+  const standIn = (...parameters: string[]) => {
+    const read = accounts(
+      `[users.without]\n${
+        parameters.map((by, index) => `[users.u${index}]\npassword = "${passwordHash.replace("ln=15,r=8,p=1", by)}"`)
+          .join("\n")
+      }`,
+    );
+    for (const index of parameters.keys()) {
+      assertEquals(read.passwordOf(`u${index}`), read.user(`u${index}`)!.password!);
+    }
+    const hash = read.passwordOf("without");
+    assertEquals(read.passwordOf("nobody"), hash);
+    assertEquals(hash.text, "");
+    return `ln=${hash.logCost},r=${hash.blockSize},p=${hash.parallelization}`;
+  };
+  assertEquals(standIn(), "ln=15,r=8,p=1");
+  assertEquals(standIn("ln=10,r=8,p=1"), "ln=10,r=8,p=1");
+  assertEquals(standIn("ln=15,r=8,p=1", "ln=17,r=8,p=1", "ln=16,r=8,p=1"), "ln=17,r=8,p=1");
+  assertEquals(standIn("ln=15,r=8,p=1", "ln=12,r=8,p=16", "ln=15,r=4,p=3"), "ln=12,r=8,p=16");
+  assertEquals(standIn("ln=15,r=8,p=1", "ln=14,r=8,p=1", "ln=15,r=4,p=3"), "ln=15,r=4,p=3");
+});
+
 Deno.test("without anonymous nobody is", () => {
   assertEquals(accounts("[users.alice]").anonymous, undefined);
   assertEquals(accounts("anonymous = {}").size, 0);
@@ -153,6 +176,14 @@ Deno.test("what is wrong is told with file, line and key", () => {
       '3: limits.address.messages: "10" is not a rate: it has no time: write 10/s',
     ],
     ["[anonymous]\n[limits.user]\nmessage = true", '3: limits.user.message: it has to be a string, in "quotes"'],
+    [
+      "[users.a]\nlimits.message = 0",
+      "2: users.a.limits.message: 0 bytes leave no message: for example: 64KiB",
+    ],
+    [
+      "[anonymous]\n[limits.user]\nmessage = '0.4B'",
+      "3: limits.user.message: 0 bytes leave no message: for example: 64KiB",
+    ],
     [`users."" = {}`, '1: users."": a name has 1 to 255 bytes, not 0'],
     [`users."${"é".repeat(128)}" = {}`, "a name has 1 to 255 bytes, not 256"],
     [`users."a\\nb" = {}`, '1: users."a\\nb": a name has no control character in it'],

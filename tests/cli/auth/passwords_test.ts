@@ -1,5 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
-import { derive, hashPassword, parsePasswordHash, type PasswordHash } from "../../../cli/auth/password_hash.ts";
+import {
+  derive,
+  hashPassword,
+  parsePasswordHash,
+  type PasswordHash,
+  standInFor,
+} from "../../../cli/auth/password_hash.ts";
 import { Passwords } from "../../../cli/auth/passwords.ts";
 
 /** A hash that is cheap to check. */
@@ -7,6 +13,9 @@ async function cheap(password: string, salt = "AAAAAAAAAAAAAAAAAAAAAA"): Promise
   const written = (hash: string) => parsePasswordHash(`$scrypt$ln=4,r=8,p=1$${salt}$${hash}`) as PasswordHash;
   return written((await derive(password, written("A".repeat(43)))).toBase64({ omitPadding: true }));
 }
+
+/** For who has no password. */
+const standIn = standInFor([]);
 
 /** Passwords, and with which parameters scrypt was asked for. */
 function counted() {
@@ -30,12 +39,26 @@ Deno.test("the right password is right, any other is wrong", async () => {
 
 Deno.test("for who does not exist the same work is done, each time", async () => {
   const { passwords, asked } = counted();
-  for (let i = 0; i < 3; i++) assertEquals(await passwords.check("nobody", "hunter2", undefined), "wrong");
+  for (let i = 0; i < 3; i++) assertEquals(await passwords.check("nobody", "hunter2", standIn), "wrong");
   assertEquals(asked.map(({ logCost, blockSize, parallelization }) => [logCost, blockSize, parallelization]), [
     [15, 8, 1],
     [15, 8, 1],
     [15, 8, 1],
   ]);
+});
+
+Deno.test("equal checks at once are one, also for who does not exist", async () => {
+  const { passwords, asked } = counted();
+  for (const [hash, verdict] of [[await cheap("hunter2"), "right"], [standIn, "wrong"]] as const) {
+    asked.length = 0;
+    const verdicts = await Promise.all([1, 2, 3].map(() => passwords.check("alice", "hunter2", hash)));
+    assertEquals([verdicts, asked.length], [[verdict, verdict, verdict], 1]);
+  }
+});
+
+Deno.test("who has no password has no right one, whatever scrypt gives", async () => {
+  const passwords = new Passwords((_, by) => Promise.resolve(by.hash));
+  for (let i = 0; i < 2; i++) assertEquals(await passwords.check("nobody", "hunter2", standIn), "wrong");
 });
 
 Deno.test("what was right is remembered, what was wrong is not", async () => {
@@ -52,7 +75,7 @@ Deno.test("what was right is remembered, what was wrong is not", async () => {
 Deno.test("what was right is forgotten when the user has another hash, or none", async () => {
   const { passwords, asked } = counted();
   assertEquals(await passwords.check("alice", "hunter2", await cheap("hunter2")), "right");
-  assertEquals(await passwords.check("alice", "hunter2", undefined), "wrong");
+  assertEquals(await passwords.check("alice", "hunter2", standIn), "wrong");
   assertEquals(await passwords.check("alice", "hunter2", await cheap("hunter3")), "wrong");
   assertEquals(await passwords.check("alice", "hunter2", await cheap("hunter2", "B".repeat(22))), "right");
   assertEquals(asked.length, 4);
@@ -100,7 +123,7 @@ Deno.test("two are checked at once, 64 wait in order, and to the rest the server
   const hash = await cheap("hunter2");
   const verdicts = Array.from({ length: 66 }, (_, index) => passwords.check(`user ${index}`, `${index}`, hash));
   assertEquals(await passwords.check("late", "66", hash), "busy");
-  assertEquals(await passwords.check("nobody", "67", undefined), "busy");
+  assertEquals(await passwords.check("nobody", "67", standIn), "busy");
   assertEquals(started, ["0", "1"]);
   for (const [index, verdict] of verdicts.entries()) {
     end(`${index}`);
