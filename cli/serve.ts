@@ -30,7 +30,7 @@ import {
   parseServe,
   type ServeOptions,
 } from "./serve_options.ts";
-import { addSecurityOptions, keepSecurity, openSecurity, parseSecurity } from "./serve_security.ts";
+import { addSecurityOptions, changesOf, openSecurity, parseSecurity, watchSecurity } from "./serve_security.ts";
 import { fileReason, printText } from "./stdio.ts";
 import { formatCount, formatDuration, parseCount, parseDuration, parseSize, spellSize } from "./units.ts";
 
@@ -149,6 +149,9 @@ export async function run(options: ServeOptions, signal: AbortSignal): Promise<E
   const { retain, retainFor, memory, maxMessage, maxWait } = options;
   const inputMemory = Math.max(Math.ceil(memory / 4), (copies - 1) * maxMessage);
   const hosts = endpoints.map((endpoint) => parseEndpoint(endpoint).host);
+  const ending = new AbortController();
+  using _watching = { [Symbol.dispose]: () => ending.abort() };
+  const whenChanged = await watchSecurity(options.security, ending.signal);
   const security = await openSecurity(options.security, hosts, platform, log);
   const { tls, authority } = security;
   // What is delivered by datagrams is not encrypted.
@@ -175,13 +178,11 @@ export async function run(options: ServeOptions, signal: AbortSignal): Promise<E
     groups.push(listeners.use(await serveGroup(server.topics, group, keys.of(group, server), wait, log)));
   }
   const serving = opened.map((listener) => server.serve(listener));
-  const ending = new AbortController();
-  using _watching = { [Symbol.dispose]: () => ending.abort() };
   const revised = () => {
     server.revise();
     keys.revise();
   };
-  await keepSecurity(options.security, security, hosts, revised, log, ending.signal);
+  whenChanged(changesOf(options.security, security, hosts, revised, log));
   for (const { endpoint } of opened) printText(`listening ${endpoint}\n`);
   await aborted(signal);
   log.info("draining", { connections: server.connections, timeout: formatDuration(drainTimeout) });

@@ -127,22 +127,55 @@ export async function openSecurity(
   return { tls, authority };
 }
 
+/** What is done when files have changed. */
+interface Changes {
+  certificates(): Promise<void>;
+  users(): Promise<void>;
+}
+
 /**
- * Reads the files again when they change, and on SIGHUP. What is wrong is told, and what was before goes on.
+ * Begins to watch the files, before they are read for the first time: what changes meanwhile is read again, too. So it is on
+ * SIGHUP.
+ *
+ * @returns takes what is done from now on, and was to be done since the beginning
+ */
+export async function watchSecurity(security: Security, signal: AbortSignal): Promise<(changes: Changes) => void> {
+  const { certificate, clientCa, auth } = security;
+  const { promise: ready, resolve } = Promise.withResolvers<Changes>();
+  const shown = certificate?.kind === "files" ? [certificate.cert, certificate.key] : [];
+  const certificates = async () => await (await ready).certificates();
+  const users = async () => await (await ready).users();
+  await watchFiles([...shown, ...(clientCa === undefined ? [] : [clientCa])], certificates, signal);
+  await watchFiles(auth === undefined ? [] : [auth], users, signal);
+  if (Deno.build.os !== "windows") {
+    const hangup = () => void certificates().then(users);
+    Deno.addSignalListener("SIGHUP", hangup);
+    signal.addEventListener("abort", () => Deno.removeSignalListener("SIGHUP", hangup), { once: true });
+  }
+  return resolve;
+}
+
+/**
+ * What to do when the files have changed: they are read again. What is wrong is told, and what was before goes on.
  *
  * @param revised called when the users have changed
  */
-export async function keepSecurity(
+export function changesOf(
   security: Security,
   { tls, authority }: OpenSecurity,
   hosts: readonly string[],
   revised: () => void,
   log: Log,
-  signal: AbortSignal,
-): Promise<void> {
-  const { certificate, clientCa, auth } = security;
-  const shown = certificate?.kind === "files" ? [certificate.cert, certificate.key] : [];
-  const tlsFiles = tls === null ? [] : [...shown, ...(clientCa === undefined ? [] : [clientCa])];
+): Changes {
+  const { certificate, auth } = security;
+  const attempt = async (what: string, read: () => Promise<void>) => {
+    try {
+      await read();
+    } catch (error) {
+      if (!(error instanceof Failure || error instanceof UsageError)) throw error;
+      log.error(`${what} cannot be used, what was before stays`, { why: error.message });
+    }
+  };
   const renew = async () => {
     if (tls === null || certificate === null) return;
     tls.renew(await readServing(security, certificate, hosts));
@@ -156,22 +189,10 @@ export async function keepSecurity(
     revised();
     log.info("users read again", { file: auth, users: file.accounts.size });
   };
-  const attempt = async (what: string, read: () => Promise<void>) => {
-    try {
-      await read();
-    } catch (error) {
-      if (!(error instanceof Failure || error instanceof UsageError)) throw error;
-      log.error(`${what} cannot be used, what was before stays`, { why: error.message });
-    }
+  return {
+    certificates: () => attempt("the new certificate", renew),
+    users: () => attempt("the new file of users", reread),
   };
-  const certificates = () => attempt("the new certificate", renew);
-  const users = () => attempt("the new file of users", reread);
-  await watchFiles(tlsFiles, certificates, signal);
-  await watchFiles(auth === undefined ? [] : [auth], users, signal);
-  if (Deno.build.os === "windows") return;
-  const hangup = () => void certificates().then(users);
-  Deno.addSignalListener("SIGHUP", hangup);
-  signal.addEventListener("abort", () => Deno.removeSignalListener("SIGHUP", hangup), { once: true });
 }
 
 async function readServing(

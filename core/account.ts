@@ -39,5 +39,12 @@ export const noLimits: AccountLimits = {
   maxMessage: Infinity,
 };
 
+/** Whether two accounts may do the same, and as much. */
+export function sameRights(one: Account, other: Account): boolean {
+  const [limits, others] = [one.limits, other.limits];
+  const same = (Object.keys(limits) as (keyof AccountLimits)[]).every((name) => limits[name] === others[name]);
+  return same && one.permissions.equals(other.permissions);
+}
+
 /** Everybody, at a server that asks nobody who it is. */
 export const everybody: Account = { name: "everybody", permissions: Permissions.all, limits: noLimits };

@@ -38,6 +38,9 @@ const nothing: Rules = { allow: [], deny: [] };
 export class Permissions {
   /** Those of whom nothing is denied, the topics that begin with `$` included. */
   static readonly all: Permissions = new class extends Permissions {
+    override equals(other: Permissions): boolean {
+      return other === this;
+    }
     override mayPublish(): boolean {
       return true;
     }
@@ -61,6 +64,11 @@ export class Permissions {
   constructor(publish: Rules, subscribe: Rules) {
     this.#publish = publish;
     this.#subscribe = subscribe;
+  }
+
+  /** Whether the rules are the same. */
+  equals(other: Permissions): boolean {
+    return spelled(this.#publish) === spelled(other.#publish) && spelled(this.#subscribe) === spelled(other.#subscribe);
   }
 
   /** Whether messages may be published to a topic. */
@@ -96,4 +104,9 @@ export class Permissions {
 
 function permits({ allow, deny }: Rules, topic: string): boolean {
   return allow.some((rule) => rule.matches(topic)) && !deny.some((rule) => rule.matches(topic));
+}
+
+/** No pattern has a control character in it. */
+function spelled({ allow, deny }: Rules): string {
+  return [allow, deny].map((patterns) => patterns.map(({ text }) => text).join("\0")).join("\0\0");
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Account } from "../../core/account.ts";
+import { type Account, sameRights } from "../../core/account.ts";
 import { Attempts, networkOf } from "../../core/attempts.ts";
 import type { Answer, Authority, Claim } from "../../core/authority.ts";
 import { Code } from "../../core/codes.ts";
@@ -84,9 +84,8 @@ export class FileAuthority implements Authority {
     const { proof } = account as Admitted;
     const found = this.#found(account.name, proof);
     if (found === undefined) return null;
-    return found.permissions === account.permissions && found.limits === account.limits
-      ? account
-      : withProof(found, proof);
+    // Who may do the same as before need not be looked at again.
+    return sameRights(found, account) ? account : withProof(found, proof);
   }
 
   #found(name: string, proof: Proof): Account | undefined {

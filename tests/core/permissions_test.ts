@@ -84,3 +84,25 @@ Deno.test("what is said of patterns holds for each of their topics", () => {
     { numRuns: 1000 },
   );
 });
+
+Deno.test("rules are the same where their patterns are, in their order and place", () => {
+  const of = (...texts: [string[], string[], string[], string[]]) => {
+    const [publish, notPublish, subscribe, notSubscribe] = texts.map((texts) => texts.map((text) => new Pattern(text)));
+    return new Permissions({ allow: publish!, deny: notPublish! }, { allow: subscribe!, deny: notSubscribe! });
+  };
+  const rules = of(["a", "b"], ["c"], ["d"], []);
+  assert(rules.equals(of(["a", "b"], ["c"], ["d"], [])));
+  for (
+    const other of [
+      of(["a"], ["b", "c"], ["d"], []),
+      of(["b", "a"], ["c"], ["d"], []),
+      of(["a", "b"], ["c"], [], ["d"]),
+      of(["a", "b"], [], ["d"], []),
+      of(["d"], [], ["a", "b"], ["c"]),
+      Permissions.all,
+    ]
+  ) {
+    assert(!rules.equals(other) && !other.equals(rules));
+  }
+  assert(Permissions.all.equals(Permissions.all) && Permissions.none.equals(of([], [], [], [])));
+});
