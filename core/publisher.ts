@@ -71,6 +71,7 @@ export class Publisher {
   #holding = false;
   #nextRequest = 1;
   #maxMessage = 0;
+  #limitedBy = "";
   /** Whether somebody was told that what is sent is not compressed. */
   #toldUncompressed = false;
   #highWater = highWater;
@@ -195,6 +196,7 @@ export class Publisher {
     this.#session = session;
     this.#holding = false;
     this.#maxMessage = welcome.ownMessage;
+    this.#limitedBy = welcome.ownMessage < welcome.maxMessage ? "the limit of this user" : "serve --max-message";
     this.#credit.limit = welcome.connectionCredit;
     this.#credit.flight = session.flight;
     if (this.#compression?.granted(welcome.features) === false && !this.#toldUncompressed) {
@@ -407,9 +409,7 @@ export class Publisher {
     if (this.#error) throw this.#error;
     if (target.refused) throw target.refused;
     if (end - start > this.#maxMessage) {
-      const why = `it has ${
-        end - start
-      } bytes, the server takes at most ${this.#maxMessage} of this publisher (serve --max-message, or its limits)`;
+      const why = `it has ${end - start} bytes, the server takes at most ${this.#maxMessage} (${this.#limitedBy})`;
       throw new RefusedError(`publish a message to ${target.topic}`, Code.messageTooLarge, why);
     }
     if (!target.push(payload, start, end)) {
