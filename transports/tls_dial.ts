@@ -103,8 +103,10 @@ async function unlessAborted(connecting: Promise<Deno.TlsConn>, signal: AbortSig
  * Waits for the handshake; a connection that is aborted meanwhile is closed.
  *
  * Deno 2.9.6 keeps the TCP connection below it until the other end says something or closes, too.
+ *
+ * @internal
  */
-async function shaken(socket: Deno.TlsConn, signal: AbortSignal): Promise<Deno.TlsConn> {
+export async function shaken(socket: Deno.TlsConn, signal: AbortSignal): Promise<Deno.TlsConn> {
   const close = () => socket.close();
   if (signal.aborted) close();
   signal.addEventListener("abort", close, { once: true });

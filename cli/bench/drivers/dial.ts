@@ -8,6 +8,7 @@ import { TransportError } from "../../../core/errors.ts";
 import { parseEndpoint } from "../../../transports/endpoint.ts";
 import { dialFault } from "../../../transports/fault.ts";
 import { handshakeFault } from "../../../transports/tls_fault.ts";
+import { shaken } from "../../../transports/tls_dial.ts";
 import type { BenchTrust } from "../tls.ts";
 import type { Address } from "./address.ts";
 
@@ -57,19 +58,4 @@ export function connectFault({ host, port, text }: Address, error: unknown): Tra
   const endpoint = { ...parseEndpoint("tcp://localhost"), host, port };
   const why = handshakeFault(endpoint, error);
   return dialFault(endpoint, text, why === null ? error : new Error(why, { cause: error }));
-}
-
-/** Waits for the handshake; a connection that is aborted meanwhile is closed. */
-async function shaken(socket: Deno.TlsConn, signal: AbortSignal): Promise<Deno.TlsConn> {
-  const close = () => socket.close();
-  signal.addEventListener("abort", close, { once: true });
-  try {
-    await socket.handshake();
-    return socket;
-  } catch (error) {
-    if (!signal.aborted) close();
-    throw error;
-  } finally {
-    signal.removeEventListener("abort", close);
-  }
 }
