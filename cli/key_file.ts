@@ -7,8 +7,7 @@
 import { hex, unhex } from "../core/bytes.ts";
 import { groupKeyLength } from "../core/encrypted_seal.ts";
 import { UsageError } from "../core/errors.ts";
-import { Failure } from "./exit.ts";
-import { fileReason } from "./stdio.ts";
+import { readBytes } from "./stdio.ts";
 
 /** A key as it stands in a file: hexadecimal, with a line end. */
 export function keyText(key: Uint8Array): string {
@@ -22,12 +21,7 @@ export function keyText(key: Uint8Array): string {
  * @throws {UsageError} when what is in it is no key
  */
 export async function readKey(path: string): Promise<Uint8Array> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await Deno.readFile(path);
-  } catch (error) {
-    throw new Failure(`cannot read the key ${JSON.stringify(path)}: ${fileReason(error)}`);
-  }
+  const bytes = await readBytes(path, "the key");
   if (bytes.length === groupKeyLength) return bytes;
   const text = new TextDecoder().decode(bytes).trim();
   if (/^[0-9a-f]{64}$/i.test(text)) return unhex(text.toLowerCase());

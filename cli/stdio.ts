@@ -160,14 +160,28 @@ export async function* readChunks(
 /**
  * Reads a small file of text that an option names.
  *
- * @param option its name, for the error: `--ca`
+ * @param what its name, for the error: `--ca`
  * @throws {Failure} when it cannot be read
  */
-export async function readText(path: string, option: string): Promise<string> {
+export function readText(path: string, what: string): Promise<string> {
+  return reading(path, what, Deno.readTextFile);
+}
+
+/**
+ * Reads a file whole, as bytes.
+ *
+ * @param what it is, for the error: `the key`
+ * @throws {Failure} when it cannot be read
+ */
+export function readBytes(path: string, what: string): Promise<Uint8Array> {
+  return reading(path, what, Deno.readFile);
+}
+
+async function reading<T>(path: string, what: string, read: (path: string) => Promise<T>): Promise<T> {
   try {
-    return await Deno.readTextFile(path);
+    return await read(path);
   } catch (error) {
-    throw new Failure(`cannot read ${option} ${JSON.stringify(path)}: ${fileReason(error)}`);
+    throw new Failure(`cannot read ${what} ${JSON.stringify(path)}: ${fileReason(error)}`);
   }
 }
 

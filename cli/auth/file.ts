@@ -27,8 +27,7 @@ import { type Account, type AccountLimits, noLimits } from "../../core/account.t
 import { UsageError } from "../../core/errors.ts";
 import { Pattern } from "../../core/pattern.ts";
 import { Permissions, type Rules } from "../../core/permissions.ts";
-import { Failure } from "../exit.ts";
-import { fileReason } from "../stdio.ts";
+import { readBytes } from "../stdio.ts";
 import { parseCount, parseRate, parseSize } from "../units.ts";
 import { Accounts, anonymousName, type User, userNameFault } from "./accounts.ts";
 import { Entry, type Fault, pathText } from "./entry.ts";
@@ -45,12 +44,7 @@ export type AuthFile = { readonly accounts: Accounts } | { readonly faults: read
  * @throws {Failure} when it cannot be read at all
  */
 export async function readAuthFile(path: string): Promise<AuthFile> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await Deno.readFile(path);
-  } catch (error) {
-    throw new Failure(`cannot read the users ${JSON.stringify(path)}: ${fileReason(error)}`);
-  }
+  const bytes = await readBytes(path, "the users");
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);

@@ -5,7 +5,7 @@
  */
 
 /** An example of the file, with everything that may stand in it. */
-export const authExample =
+const authExample =
   `# Who may come in, and what each may do. What is not allowed is denied, and a denial goes over all that allow.
 
 [users.alice]
